@@ -1,0 +1,18 @@
+//! The native drivers: one line each.
+
+use super::Kind;
+
+/// All kinds of driver that live in the host.
+pub fn kinds() -> &'static [&'static dyn Kind] {
+    &[]
+}
+
+/// The kind of this name.
+pub fn find(name: &str) -> Option<&'static dyn Kind> {
+    kinds().iter().copied().find(|kind| kind.name() == name)
+}
+
+/// The kind that dumps URLs of this scheme.
+pub fn for_scheme(scheme: &str) -> Option<&'static dyn Kind> {
+    kinds().iter().copied().find(|kind| kind.url_schemes().contains(&scheme))
+}
