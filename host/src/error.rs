@@ -51,13 +51,14 @@ struct Inner {
     message: String,
     hint: Option<String>,
     retryable: bool,
+    untouched: bool,
     context: Vec<(String, String)>,
 }
 
 impl Error {
     /// An error of this kind; `message` says what could not be done and why.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, retryable: false, context: Vec::new() }))
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, retryable: false, untouched: false, context: Vec::new() }))
     }
 
     /// An operating system error while doing `what` (say, "cannot read `a/b`"); its kind follows from the system's.
@@ -112,6 +113,14 @@ impl Error {
         self
     }
 
+    /// Says that the target of a restore is as it was before: it failed, and left nothing half done. For drivers whose restore
+    /// appears as a whole, and for failures before the first write.
+    #[must_use]
+    pub fn untouched(mut self) -> Self {
+        self.0.untouched = true;
+        self
+    }
+
     /// Puts what was being done before the message: `{what}: {message}`.
     #[must_use]
     pub fn while_(mut self, what: impl fmt::Display) -> Self {
@@ -137,6 +146,11 @@ impl Error {
     /// Whether trying again later may succeed.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// Whether the restore that failed so left its target as it was; where it does not say so, nobody may assume it.
+    pub fn is_untouched(&self) -> bool {
+        self.0.untouched
     }
 
     /// Whether the run was cancelled.

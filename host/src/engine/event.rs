@@ -50,8 +50,8 @@ pub enum Event {
     },
     /// How far a running set is; a few times a second.
     Progress {
-        /// Which set.
-        set: SetPath,
+        /// Which set; none where the archive as a whole is verified.
+        set: Option<SetPath>,
         /// How much is done, in `unit`.
         done: u64,
         /// How much there is, where that is known.
