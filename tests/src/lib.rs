@@ -1,1 +1,3 @@
 //! What the end-to-end tests share: the binary under test, servers that they start, temporary places.
+
+pub mod machine;

@@ -1,0 +1,68 @@
+# What the tests and the benchmarks need beside Rust, and how it is installed. Sourced by tests/run and tests/bench/run.
+#
+# Debian's packages are installed where this runs as root; elsewhere it says what to install, and stops. What Debian does
+# not have (a Python that reads zstd inside a zip, an S3 server) is kept in a cache that outlives the clone:
+# $DR_HOST_TEST_CACHE, or ~/.cache/dr-host-tests.
+
+garage_version=2.5.0
+tools_cache=${DR_HOST_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dr-host-tests}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# need_rust: finds cargo also where a shell has not read rustup's environment; installing it is left to the person.
+need_rust() {
+    PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+    command -v cargo >/dev/null || die "no \`cargo\` found; install Rust 1.95 or newer with rustup (https://rustup.rs), then run this again"
+}
+
+# need_commands COMMAND=PACKAGE...: installs the Debian packages of those commands that are missing.
+need_commands() {
+    local pair packages=()
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+    done
+    need_packages "${packages[@]}"
+}
+
+# need_packages PACKAGE...: installs these Debian packages, or says that they must be.
+need_packages() {
+    [ $# -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        die "these programs are missing, named by their Debian packages: $*; install them, then run this again"
+    elif [ "$(id -u)" != 0 ]; then
+        die "Debian packages are missing; install them, then run this again: sudo apt-get install $*"
+    fi
+    say "installing Debian packages: $*"
+    apt-get update -q >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
+}
+
+# need_python: sets DR_HOST_TEST_PYTHON to a Python whose zipfile, or its backport, reads zstd.
+need_python() {
+    local reads_zstd='import sys; exec("import compression.zstd" if sys.version_info >= (3, 14) else "import backports.zstd")'
+    local venv=$tools_cache/python
+    export DR_HOST_TEST_PYTHON=${DR_HOST_TEST_PYTHON:-python3}
+    "$DR_HOST_TEST_PYTHON" -c "$reads_zstd" 2>/dev/null && return
+    DR_HOST_TEST_PYTHON=$venv/bin/python
+    "$DR_HOST_TEST_PYTHON" -c "$reads_zstd" 2>/dev/null && return
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need_packages python3-venv
+    say "making a Python environment with backports.zstd in $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'backports.zstd>=1.0' >&2
+}
+
+# need_garage: sets DR_HOST_TEST_GARAGE to the S3 server against which the tests run.
+need_garage() {
+    local root=$tools_cache/garage-$garage_version target
+    export DR_HOST_TEST_GARAGE=${DR_HOST_TEST_GARAGE:-$root/bin/garage}
+    [ -x "$DR_HOST_TEST_GARAGE" ] && return
+    [ "$DR_HOST_TEST_GARAGE" = "$root/bin/garage" ] || die "DR_HOST_TEST_GARAGE names no program: \`$DR_HOST_TEST_GARAGE\`"
+    say "building the S3 server garage $garage_version into $root (some minutes, once)"
+    target=$(mktemp -d)
+    # Unoptimised and without debug information: it serves a few objects, and has to be there soon.
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$target cargo install --quiet garage --version "$garage_version" --locked --debug \
+        --no-default-features --features sqlite,bundled-libs --root "$root" >&2 || { rm -rf "$target"; die "garage cannot be built"; }
+    rm -rf "$target"
+}
