@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod cancel;
+pub mod conformance;
 pub mod drivers;
 pub mod engine;
 pub mod error;
