@@ -6,10 +6,12 @@
 
 pub mod archive;
 pub mod cancel;
+pub mod config;
 pub mod conformance;
 pub mod drivers;
 pub mod engine;
 pub mod error;
 pub mod name;
+pub mod plan;
 pub mod redact;
 pub mod store;

@@ -1,1 +1,376 @@
 //! Secrets of the configuration, and how they are kept out of everything that is written or shown.
+//!
+//! Two ways, side by side. [`Redactor`] *knows* the secrets of one run ([`Secrets`] collects them as the configuration is
+//! read) and strikes them out of any text, whoever wrote it. [`url`] and [`ranges`] *recognise* what looks like a secret, and
+//! serve where a text is shown before its secrets are known. What is shown goes through both.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+
+/// What stands where a secret stood.
+pub const STRUCK: &str = "***";
+
+/// The shortest secret that is struck out, in bytes: a shorter one stands in too many innocent words by chance, and its
+/// absence there would tell it. The plan warns of shorter ones.
+pub const SHORTEST: usize = 4;
+
+/// Variables whose values are secrets whenever the process has them: libraries read them by themselves.
+pub const ENVIRONMENT: [&str; 6] =
+    ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "PGPASSWORD", "MYSQL_PWD", "REDIS_PASSWORD"];
+
+/// Words whose presence in a key makes its value a secret.
+const SECRET_WORDS: [&str; 17] = [
+    "password",
+    "passwords",
+    "passwd",
+    "pwd",
+    "pass",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "credential",
+    "credentials",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "authtoken",
+];
+
+/// Last words that make a key speak *about* a secret, or of something public: `password_file`, `access_key_id`, `max_tokens`.
+const INNOCENT_ENDS: [&str; 15] =
+    ["file", "path", "dir", "env", "command", "name", "id", "url", "uri", "endpoint", "length", "prefix", "type", "ttl", "expiry"];
+
+/// Words that make the word `key` behind them public.
+const PUBLIC_KEYS: [&str; 6] = ["public", "primary", "foreign", "sort", "partition", "cache"];
+
+/// What the URL standard percent-encodes in userinfo (not `%` itself): how a library spells a password that it puts into a URL.
+const USERINFO: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'/')
+    .add(b':')
+    .add(b';')
+    .add(b'=')
+    .add(b'@')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'|');
+
+/// The same for a library that encodes `%` too.
+const USERINFO_AND_PERCENT: &AsciiSet = &USERINFO.add(b'%');
+
+/// The secrets of one run, as they are found.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    spellings: BTreeSet<String>,
+    names: BTreeSet<String>,
+    short: usize,
+}
+
+impl Secrets {
+    /// Adds a secret, in every spelling in which it may turn up: as it is, percent-decoded, percent-encoded, escaped as in
+    /// JSON or by Rust's `{:?}`, and each longer line of one that has several (a private key). Shorter ones than [`SHORTEST`]
+    /// are only counted.
+    pub fn add(&mut self, secret: &str) {
+        let secret = secret.trim();
+        if secret.is_empty() {
+            return;
+        }
+        if secret.len() < SHORTEST {
+            self.short += 1;
+            return;
+        }
+        self.spell(secret);
+        let decoded = percent_decode_str(secret).decode_utf8_lossy();
+        if decoded != secret {
+            self.spell(&decoded);
+        }
+        for line in secret.lines().map(str::trim).filter(|line| line.len() >= 16) {
+            self.spellings.insert(line.to_owned());
+        }
+    }
+
+    /// Adds what [`ranges`] finds secret in a value: the password of a URL or of a connection string.
+    pub fn add_from(&mut self, value: &str) {
+        for range in url_passwords(value).into_iter().chain(secret_pairs(value)) {
+            self.add(&value[range]);
+        }
+    }
+
+    /// Adds a name that everybody may see: the path of a set, a driver. [`Redactor::strike_json`] leaves a string alone that is
+    /// such a name as a whole, so that a password `media` does not blot out the set `media`.
+    pub fn add_name(&mut self, name: &str) {
+        self.names.insert(name.to_owned());
+    }
+
+    /// Adds all of another's.
+    pub fn add_all(&mut self, other: &Secrets) {
+        self.spellings.extend(other.spellings.iter().cloned());
+        self.names.extend(other.names.iter().cloned());
+        self.short += other.short;
+    }
+
+    /// How many secrets were too short to be struck out.
+    pub fn too_short(&self) -> usize {
+        self.short
+    }
+
+    fn spell(&mut self, secret: &str) {
+        let json = Value::from(secret).to_string();
+        let debug = format!("{secret:?}");
+        let everything = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let userinfo = utf8_percent_encode(secret, USERINFO).to_string();
+        let userinfo_and_percent = utf8_percent_encode(secret, USERINFO_AND_PERCENT).to_string();
+        self.spellings.extend([
+            secret.to_owned(),
+            json[1..json.len() - 1].to_owned(),
+            debug[1..debug.len() - 1].to_owned(),
+            lower_hex(&everything),
+            lower_hex(&userinfo),
+            lower_hex(&userinfo_and_percent),
+            everything.replace("%20", "+"),
+            everything,
+            userinfo,
+            userinfo_and_percent,
+        ]);
+    }
+}
+
+/// Counts, so that a secret is not shown by mistake.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({} spellings)", self.spellings.len())
+    }
+}
+
+/// Strikes the secrets of one run out of any text. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    inner: Option<Arc<Matcher>>,
+}
+
+struct Matcher {
+    spellings: AhoCorasick,
+    names: BTreeSet<String>,
+}
+
+impl Redactor {
+    /// One that knows these secrets.
+    ///
+    /// # Panics
+    /// If the secrets together are larger than the matcher's limits: gigabytes.
+    pub fn new(secrets: &Secrets) -> Self {
+        if secrets.spellings.is_empty() {
+            return Self::default();
+        }
+        let spellings = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&secrets.spellings)
+            .expect("secrets of a configuration fit a matcher");
+        Self { inner: Some(Arc::new(Matcher { spellings, names: secrets.names.clone() })) }
+    }
+
+    /// The text, with `***` for every secret in it.
+    pub fn strike<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match &self.inner {
+            Some(matcher) if matcher.spellings.is_match(text) => {
+                let mut clean = String::with_capacity(text.len());
+                matcher.spellings.replace_all_with(text, &mut clean, |_, _, clean| {
+                    clean.push_str(STRUCK);
+                    true
+                });
+                Cow::Owned(clean)
+            }
+            _ => Cow::Borrowed(text),
+        }
+    }
+
+    /// Strikes the secrets out of every string of a JSON value, but for strings that as a whole are public names
+    /// ([`Secrets::add_name`]). Keys stay: they are ours or a driver's own words.
+    pub fn strike_json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if self.inner.as_ref().is_some_and(|matcher| matcher.names.contains(text.as_str())) {
+                    return;
+                }
+                if let Cow::Owned(clean) = self.strike(text) {
+                    *text = clean;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.strike_json(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.strike_json(field)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// Says nothing, so that a secret is not shown by mistake.
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+/// A URL or connection string for people: `***` stands for its password and for whatever else [`ranges`] finds secret.
+pub fn url(text: &str) -> Cow<'_, str> {
+    let secret = ranges(text);
+    if secret.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    for range in secret {
+        shown.push_str(&text[at..range.start]);
+        shown.push_str(STRUCK);
+        at = range.end;
+    }
+    shown.push_str(&text[at..]);
+    Cow::Owned(shown)
+}
+
+/// Whether a key of this name holds a secret: `password`, `redisPassword`, `AWS_SECRET_ACCESS_KEY`, `api-key`; not
+/// `password_file`, `access_key_id`, `primary_key`.
+pub fn is_secret_key(key: &str) -> bool {
+    let words = words(key);
+    let Some(last) = words.last() else { return false };
+    if INNOCENT_ENDS.contains(&last.as_str()) {
+        return false;
+    }
+    let before_last = words.len().checked_sub(2).map(|at| words[at].as_str());
+    let is_key = last == "key" && !before_last.is_some_and(|word| PUBLIC_KEYS.contains(&word));
+    is_key || words.iter().any(|word| SECRET_WORDS.contains(&word.as_str()) || word.ends_with("password"))
+}
+
+/// Where a text holds what looks like a secret: the password of a URL's userinfo (also of a URL that is not quite one), and
+/// the value of any `key=value` whose key [is secret](is_secret_key): a query parameter, a libpq connection string, a line of
+/// TOML. In order, not overlapping. References to variables, `${NAME}`, are none.
+pub fn ranges(text: &str) -> Vec<Range<usize>> {
+    let mut found = url_passwords(text);
+    found.extend(secret_pairs(text));
+    found.retain(|range| !range.is_empty() && !is_reference(&text[range.clone()]));
+    found.sort_by_key(|range| (range.start, range.end));
+    let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
+    for range in found {
+        match apart.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => apart.push(range),
+        }
+    }
+    apart
+}
+
+/// Whether the text is one reference to a variable, without a default of its own.
+pub(crate) fn is_reference(text: &str) -> bool {
+    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+}
+
+/// The passwords in the userinfo of the text's URLs; of each, what the URL standard takes for it, and everything up to the last
+/// `@`. People paste passwords into URLs as they are, and one that holds `/`, `?`, `#` or `@` ends later than the standard says.
+fn url_passwords(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (scheme, separator) in text.match_indices("://") {
+        let start = scheme + separator.len();
+        let rest = &text[start..];
+        let rest = &rest[..rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>')).unwrap_or(rest.len())];
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let (Some(colon), Some(last)) = (authority.find(':'), rest.rfind('@')) else { continue };
+        if rest.find('@').is_some_and(|first| first < colon) {
+            continue;
+        }
+        found.extend(authority.rfind('@').map(|end| start + colon + 1..start + end));
+        found.push(start + colon + 1..start + last);
+    }
+    found
+}
+
+/// The values of `key=value` and `key = "value"` whose key is secret.
+fn secret_pairs(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (equals, _) in text.match_indices('=') {
+        let before = text[..equals].trim_end().trim_end_matches(['"', '\'']);
+        let key = before.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
+        if !is_secret_key(key) {
+            continue;
+        }
+        let after = &text[equals + 1..];
+        let value = after.trim_start();
+        let start = text.len() - value.len();
+        let range = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => {
+                let inner = &value[1..];
+                start + 1..start + 1 + closing(inner, quote).unwrap_or(inner.len())
+            }
+            Some('{' | '[') => start..text.len(),
+            Some(_) => {
+                start..start + value.find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | '"' | '\'' | '#')).unwrap_or(value.len())
+            }
+            None => continue,
+        };
+        found.push(range);
+    }
+    found
+}
+
+/// Where the quote closes that `inner` stands in; none where it does not, or is a multi-line string's.
+fn closing(inner: &str, quote: char) -> Option<usize> {
+    if inner.starts_with([quote]) && inner[1..].starts_with([quote]) {
+        return None;
+    }
+    let mut escaped = false;
+    inner.char_indices().find_map(|(at, c)| {
+        let closes = c == quote && !escaped;
+        escaped = c == '\\' && quote == '"' && !escaped;
+        closes.then_some(at)
+    })
+}
+
+/// The words of a key in lower case: split at everything but letters and digits, and where lower case turns to upper.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut last_lower = false;
+    for c in key.chars() {
+        if !c.is_alphanumeric() || (c.is_uppercase() && last_lower) {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric() {
+            words.last_mut().expect("there is one").extend(c.to_lowercase());
+        }
+        last_lower = c.is_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// A percent-encoded text with its hexadecimal digits in lower case.
+fn lower_hex(encoded: &str) -> String {
+    let mut lower = String::with_capacity(encoded.len());
+    let mut digits = 0;
+    for c in encoded.chars() {
+        lower.push(if digits > 0 { c.to_ascii_lowercase() } else { c });
+        digits = if c == '%' { 2 } else { digits.max(1) - 1 };
+    }
+    lower
+}
+
+#[cfg(test)]
+mod tests;
