@@ -6,6 +6,8 @@
 //! To add a native driver: one file (or folder) here with a [`Kind`], and one line in [`registry`]. Nothing else names it.
 
 mod context;
+#[cfg(feature = "probe")]
+mod probe;
 pub mod registry;
 
 pub use context::{Context, Extra, Finding, FindingKind, Level, Reporter, RestoreOptions, Unit};

@@ -4,7 +4,10 @@ use super::Kind;
 
 /// All kinds of driver that live in the host.
 pub fn kinds() -> &'static [&'static dyn Kind] {
-    &[]
+    &[
+        #[cfg(feature = "probe")]
+        &super::probe::Probe,
+    ]
 }
 
 /// The kind of this name.
