@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Totals;
 use crate::drivers::{Finding, PointInTime};
+use crate::error::{Error, ErrorKind, Result};
 use crate::name::SetPath;
 
 /// The number of the format that this host writes. A host restores every format up to its own.
@@ -132,4 +133,47 @@ pub struct LinkCheck {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// The largest manifest that is written or read, in bytes.
+pub(super) const MAX_SIZE: u64 = 64 << 20;
+
+/// The manifest as it stands in the archive.
+///
+/// # Errors
+/// It is larger than [`MAX_SIZE`].
+pub(super) fn to_json(manifest: &Manifest) -> Result<Vec<u8>> {
+    let mut json =
+        serde_json::to_vec_pretty(manifest).map_err(|why| Error::new(ErrorKind::Other, format!("cannot write the manifest: {why}")))?;
+    json.push(b'\n');
+    if json.len() as u64 > MAX_SIZE {
+        return Err(Error::new(ErrorKind::Other, format!("the manifest takes more than {} MiB", MAX_SIZE >> 20)));
+    }
+    Ok(json)
+}
+
+/// Reads a manifest of any format up to [`FORMAT`].
+///
+/// # Errors
+/// It is of a newer format ([`ErrorKind::Unsupported`]), or no manifest.
+pub(super) fn from_json(json: &[u8]) -> Result<Manifest> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        format: u32,
+    }
+    let no_manifest = |why| Error::corrupt(format!("`{NAME}` is no manifest: {why}"));
+    let Numbered { format } = serde_json::from_slice(json).map_err(no_manifest)?;
+    if format > FORMAT {
+        return Err(newer(format));
+    }
+    if format == 0 {
+        return Err(Error::corrupt(format!("`{NAME}` says format 0, which never was")));
+    }
+    serde_json::from_slice(json).map_err(no_manifest)
+}
+
+/// What to say of an archive of a newer format.
+pub(super) fn newer(format: u32) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the archive is of format {format}, and this host knows formats up to {FORMAT}"))
+        .hint("use the version of dr-host that wrote it, or a newer one")
 }

@@ -4,8 +4,22 @@
 //! them during a restore. It learns nothing of zip, compression or stores. The engine opens archives through
 //! [`ArchiveWriter`] and [`ArchiveReader`].
 
+mod codec;
+mod comment;
+mod compression;
 pub mod entry;
+mod escape;
+mod index;
 pub mod manifest;
+pub mod reader;
+pub mod spool;
+pub mod writer;
+mod zip;
 
+pub use compression::Compression;
 pub use entry::{Entries, Entry, EntryInfo, EntryReader, EntryWriter, Reader, Totals, Writer};
+pub use escape::{escape, unescape};
 pub use manifest::Manifest;
+pub use reader::{ArchiveReader, Damage};
+pub use spool::Spool;
+pub use writer::{ArchiveWriter, ClosedSet, Options, SetWriter, Stored, Written};
