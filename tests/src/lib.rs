@@ -1,3 +1,4 @@
 //! What the end-to-end tests share: the binary under test, servers that they start, temporary places.
 
+pub mod host;
 pub mod machine;
