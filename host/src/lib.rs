@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod drivers;
 pub mod engine;
 pub mod error;
+pub mod links;
 pub mod name;
 pub mod plan;
 pub mod redact;

@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::entry::{Entry, EntryInfo};
+use super::entry::{Entry, EntryInfo, attribute};
 use crate::error::{Error, Result};
 use crate::name::{EntryName, SetPath};
 
@@ -66,6 +66,15 @@ pub(super) fn parse(line: &[u8]) -> Result<EntryInfo> {
         .map_err(|why| Error::corrupt(format!("the index has no SHA-256 for `{name}`: {why}")))?;
     let entry = Entry { name, modified: line.modified, attributes: line.attributes.0 };
     Ok(EntryInfo { entry, size: line.size, sha256 })
+}
+
+/// The name in a line, unless the entry is a directory: what a link may name.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn linkable_name(line: &[u8]) -> Result<Option<EntryName>> {
+    let entry = parse(line)?.entry;
+    Ok((entry.get(attribute::TYPE) != Some(attribute::DIRECTORY)).then_some(entry.name))
 }
 
 #[derive(Serialize, Deserialize)]

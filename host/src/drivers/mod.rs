@@ -303,3 +303,11 @@ pub struct LinkColumn {
     /// An SQL condition that a row must meet.
     pub condition: Option<String>,
 }
+
+/// As people and the manifest name it: `gallery_photo.image`, with a JSON path `gallery_photo.meta $.image`.
+impl std::fmt::Display for LinkColumn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.table, self.column)?;
+        self.json_path.iter().try_for_each(|path| write!(f, " {path}"))
+    }
+}

@@ -104,16 +104,15 @@ impl ArchiveReader {
         }))
     }
 
-    /// The exact names of a set's entries.
+    /// The exact names of a set's entries but its directories: what a link may name.
     ///
     /// # Errors
     /// As [`ArchiveReader::examine`]; each item: the index is damaged.
     pub fn names(&self, record: &SetRecord) -> Result<impl Iterator<Item = Result<EntryName>>> {
         let (catalog, number) = (self.catalog()?, self.number_of(record)?);
         let mut cursor = catalog.cursor(number);
-        Ok(std::iter::from_fn(move || {
-            catalog.next_line(&mut cursor).and_then(|line| line.map(|line| Ok(index::parse(line)?.entry.name)).transpose()).transpose()
-        }))
+        let mut next = move || catalog.next_line(&mut cursor)?.map(index::linkable_name).transpose();
+        Ok(std::iter::from_fn(move || next().transpose()).filter_map(Result::transpose))
     }
 
     /// Reads every byte, and says everything that is damaged; nothing, if all is whole. `progress` hears of bytes done and

@@ -193,11 +193,11 @@ impl ClosedSet {
         self.stored
     }
 
-    /// The exact names of its entries.
+    /// The exact names of its entries but its directories: what a link may name.
     ///
     /// # Errors
     /// The temporary file cannot be read.
     pub fn names(&self) -> Result<impl Iterator<Item = Result<EntryName>>> {
-        Ok(self.index.lines().map(|line| Ok(index::parse(&line?)?.entry.name)))
+        Ok(self.index.lines().map(|line| index::linkable_name(&line?)).filter_map(Result::transpose))
     }
 }
