@@ -9,6 +9,7 @@ mod context;
 #[cfg(feature = "probe")]
 mod probe;
 pub mod registry;
+mod sqlite;
 
 pub use context::{Context, Extra, Finding, FindingKind, Level, Reporter, RestoreOptions, Unit};
 

@@ -7,6 +7,7 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
     &[
         #[cfg(feature = "probe")]
         &super::probe::Probe,
+        &super::sqlite::Sqlite,
     ]
 }
 
