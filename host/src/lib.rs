@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod cancel;
+pub mod cli;
 pub mod config;
 pub mod conformance;
 pub mod drivers;

@@ -1,3 +1,7 @@
-//! The command line: arguments in, exit code out.
+//! The binary: arguments in, exit code out. Everything else is [`dr_host::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dr_host::cli::run(std::env::args_os())
+}

@@ -1,0 +1,83 @@
+//! `dr-host restore`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::exit::{Exit, Refused};
+use super::intent::Surroundings;
+use super::output::{Line, Look, Output, Table, finding_kind, things, words};
+use super::{ask, plan, signals, verify};
+use crate::archive::Manifest;
+use crate::drivers::{Extra, RestoreOptions, registry};
+use crate::engine;
+use crate::plan::{Plan, Selection};
+
+/// A restore, as it was asked for.
+pub(super) struct Restore {
+    /// The archive.
+    pub(super) input: String,
+    /// The configuration, where one is named.
+    pub(super) config: Option<PathBuf>,
+    /// Which sets.
+    pub(super) selection: Selection,
+    /// What may be destroyed.
+    pub(super) options: RestoreOptions,
+    /// Whether that needs no question.
+    pub(super) yes: bool,
+    /// The hash that the archive must have.
+    pub(super) expect: Option<String>,
+}
+
+impl Restore {
+    /// Puts the sets back.
+    pub(super) fn run(self, output: &Arc<Output>, around: &Surroundings) -> Result<Exit, Refused> {
+        let config = plan::load(self.config.as_deref(), output, around)?;
+        let archive = verify::open(&self.input, self.expect.as_deref())?;
+        let manifest = archive.manifest();
+        let occupied: Vec<PathBuf> = std::fs::canonicalize(&self.input).into_iter().collect();
+        let mut plan = crate::plan::for_restore(&config, registry::kinds(), &self.selection, manifest, &occupied)?;
+        plan::tell(&plan, output);
+        tell_recorded(manifest, output);
+        if !self.yes {
+            self.ask(&plan, output)?;
+        }
+        let signals = signals::listen(output)?;
+        let session = plan::session(&plan, output, signals.cancel());
+        let report = engine::restore(&mut plan.tree, &archive, &self.options, &session);
+        Ok(Exit::Run(report.exit_code))
+    }
+
+    /// Asks before anything is destroyed.
+    fn ask(&self, plan: &Plan, output: &Output) -> Result<(), Refused> {
+        let deletes = self.options.extra == Some(Extra::Delete);
+        let (option, what) = match (self.options.recreate, deletes) {
+            (false, false) => return Ok(()),
+            (true, false) => ("--recreate", "throws away what stands in these targets, and makes it anew"),
+            (false, true) => ("--extra delete", "deletes from these targets what the archive lacks"),
+            (true, true) => ("--recreate --extra delete", "throws away what stands in these targets and is not in the archive"),
+        };
+        let mut table = Table::new([words("set"), words("target")]);
+        for set in plan.view.sets.iter().filter(|set| set.order.is_some()) {
+            table.row([Line::looking(Look::Strong, set.path.as_str()), Line::plain(set.target.as_deref().unwrap_or_default())]);
+        }
+        let mut lines = vec![Line::looking(Look::Warning, option).then(format!(" {what}:"))];
+        lines.extend(table.lines(None).into_iter().skip(1));
+        ask::confirm(output, option, &lines)
+    }
+}
+
+/// Says what was found wrong when the archive was made: who restores it should know before it begins.
+fn tell_recorded(manifest: &Manifest, output: &Output) {
+    let dangling: u64 = manifest.links.iter().map(|link| link.check.dangling).sum();
+    let count = manifest.findings.len() as u64 + manifest.more_findings;
+    if count == 0 && dangling == 0 {
+        return;
+    }
+    output.warn(&format!("the archive was made with {}:", things(count, "finding", "findings")));
+    for finding in &manifest.findings {
+        output.warn(&format!("{}: {} `{}`: {}", finding.set, finding_kind(finding.kind), finding.name, finding.message));
+    }
+    if manifest.more_findings > 0 {
+        output.warn(&format!("and {} more, which it does not name", manifest.more_findings));
+    }
+}

@@ -1,0 +1,100 @@
+//! Ctrl-C and SIGTERM: the first asks the run to end cleanly, the second ends the process at once.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use super::output::{Line, Look, Output};
+use crate::cancel::Cancel;
+use crate::error::{IoContext as _, Result};
+use crate::store::{Target, Upload};
+
+/// Listens as long as it lives.
+pub(super) struct Listening {
+    cancel: Cancel,
+    partial: Partial,
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The unfinished archive that a sudden end should not leave behind.
+type Partial = Arc<Mutex<Option<PathBuf>>>;
+
+/// Begins to listen.
+///
+/// # Errors
+/// The system has no more room for signal handlers.
+pub(super) fn listen(output: &Arc<Output>) -> Result<Listening> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).while_doing(|| "cannot listen for signals")?;
+    let (cancel, partial, handle) = (Cancel::new(), Partial::default(), signals.handle());
+    let (asked, left, output) = (cancel.clone(), partial.clone(), output.clone());
+    let thread = thread::spawn(move || {
+        for signal in signals.forever() {
+            if asked.is_cancelled() {
+                end_at_once(signal, &left);
+            }
+            asked.cancel_by_signal(signal);
+            // In a thread of its own: a standard error that takes nothing must not keep the second signal waiting.
+            let output = output.clone();
+            thread::spawn(move || {
+                output.note(Line::looking(Look::Warning, "interrupted").then(": ending cleanly; once more ends at once"))
+            });
+        }
+    });
+    Ok(Listening { cancel, partial, handle, thread: Some(thread) })
+}
+
+impl Listening {
+    /// Cancelled by the first signal.
+    pub(super) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The same target, whose unfinished archive is removed also when a second signal ends the process.
+    pub(super) fn watch(&self, target: Box<dyn Target>) -> Box<dyn Target> {
+        Box::new(Watched { target, partial: self.partial.clone() })
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.handle.close();
+        // It ends with the handle, and has nothing to hand back.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn end_at_once(signal: i32, partial: &Partial) -> ! {
+    if let Some(path) = partial.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // What cannot be removed now is replaced by the next dump.
+        let _ = std::fs::remove_file(path);
+    }
+    std::process::exit(128 + signal)
+}
+
+/// A target that tells where its unfinished archive stands as soon as there is one.
+struct Watched {
+    target: Box<dyn Target>,
+    partial: Partial,
+}
+
+impl Target for Watched {
+    fn location(&self) -> String {
+        self.target.location()
+    }
+
+    fn occupies(&self) -> Vec<PathBuf> {
+        self.target.occupies()
+    }
+
+    fn begin(self: Box<Self>) -> Result<Box<dyn Upload>> {
+        // Of the two, the last is the unfinished one.
+        let unfinished = self.target.occupies().pop();
+        let upload = self.target.begin()?;
+        *self.partial.lock().unwrap_or_else(PoisonError::into_inner) = unfinished;
+        Ok(upload)
+    }
+}
