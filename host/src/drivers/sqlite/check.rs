@@ -5,11 +5,15 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::database::{fault, open_immutable, quoted};
+use super::settings::Check;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 
 /// The most complaints that are repeated.
 const REPEATED: usize = 20;
+
+/// How much of the database is kept in memory, in KiB: a full check looks every row up in every index.
+const CACHE: u32 = 48 << 10;
 
 /// What a check found that does not make the database unsound.
 #[derive(Default)]
@@ -24,15 +28,20 @@ pub(super) struct Remarks {
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) where it is unsound.
-pub(super) fn check(path: &Path, cancel: &Cancel) -> Result<Remarks> {
+pub(super) fn check(path: &Path, how: Check, cancel: &Cancel) -> Result<Remarks> {
     let connection = open_immutable(path, cancel)?;
-    let mut findings = Findings::default();
+    let pragma = match how {
+        Check::Full => "integrity_check",
+        Check::Quick => "quick_check",
+    };
+    let mut findings = Findings::new(pragma);
     let broken = |error: &rusqlite::Error| fault(path, error);
     // CHECK constraints are the application's, and may call functions that only it has.
-    connection.execute_batch("PRAGMA ignore_check_constraints = on; PRAGMA cell_size_check = on").map_err(|error| broken(&error))?;
+    let set_up = format!("PRAGMA ignore_check_constraints = on; PRAGMA cell_size_check = on; PRAGMA cache_size = -{CACHE}");
+    connection.execute_batch(&set_up).map_err(|error| broken(&error))?;
     let mut gathered = findings.gather(&connection, &i32::MAX.to_string());
     if gathered.as_ref().is_err_and(needs_the_application) {
-        findings = Findings::default();
+        findings = Findings::new(pragma);
         gathered = findings.gather_each(&connection);
     }
     match gathered {
@@ -44,15 +53,19 @@ pub(super) fn check(path: &Path, cancel: &Cancel) -> Result<Remarks> {
     findings.judge()
 }
 
-#[derive(Default)]
 struct Findings {
+    pragma: &'static str,
     unsound: Vec<String>,
     remarks: Remarks,
 }
 
 impl Findings {
+    fn new(pragma: &'static str) -> Self {
+        Self { pragma, unsound: Vec::new(), remarks: Remarks::default() }
+    }
+
     fn gather(&mut self, connection: &Connection, argument: &str) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare(&format!("PRAGMA integrity_check({argument})"))?;
+        let mut statement = connection.prepare(&format!("PRAGMA {}({argument})", self.pragma))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let line: String = row.get(0)?;
@@ -93,7 +106,7 @@ impl Findings {
             .unsound
             .into_iter()
             .enumerate()
-            .fold(error, |error, (number, line)| error.with(format!("integrity_check {}", number + 1), line)))
+            .fold(error, |error, (number, line)| error.with(format!("{} {}", self.pragma, number + 1), line)))
     }
 }
 

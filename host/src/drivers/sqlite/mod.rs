@@ -136,7 +136,7 @@ impl Driver for Database {
     }
 
     fn before_restore(&mut self, context: &Context, source: &dyn Reader) -> Result<()> {
-        self.restore = Some(Restore::prepare(&self.settings.path, context, source)?);
+        self.restore = Some(Restore::prepare(&self.settings, context, source)?);
         Ok(())
     }
 

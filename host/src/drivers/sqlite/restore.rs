@@ -1,10 +1,9 @@
 //! One restore: the archive's image is judged, written beside its place, checked, and put there.
 
-use std::path::Path;
-
 use super::check::{Remarks, check};
 use super::header::{HEADER, Header};
 use super::place::NewFile;
+use super::settings::{Check, Configured};
 use super::target::Target;
 use super::{ENTRY, FORMAT, ownership};
 use crate::archive::{EntryInfo, EntryReader, Reader};
@@ -18,16 +17,17 @@ const CHUNK: usize = 1 << 20;
 /// A restore whose target was examined.
 pub(super) struct Restore {
     target: Target,
+    check: Check,
 }
 
 impl Restore {
     /// Judges image and target, and writes nothing.
-    pub(super) fn prepare(path: &Path, context: &Context, source: &dyn Reader) -> Result<Self> {
+    pub(super) fn prepare(settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Self> {
         let info = only_entry(source)?;
         let mut start = vec![0; HEADER];
         let count = fill(&mut *source.open(&info.entry.name)?, &mut start)?;
         judge(&info, &start[..count])?;
-        Ok(Self { target: Target::examine(path, info.size, context)? })
+        Ok(Self { target: Target::examine(&settings.path, info.size, context)?, check: settings.check })
     }
 
     /// Restores.
@@ -43,7 +43,7 @@ impl Restore {
         if let Some(refusal) = new.give(mode, owner)? {
             context.warn(refusal);
         }
-        tell(sync_and_check(&new, context)?, context);
+        tell(sync_and_check(&new, self.check, context)?, context);
         context.check()?;
         new.place(&self.target)?;
         Ok(Outcome::new(FORMAT).note("replaced", self.target.holds()).note("journal_mode", if wal { "wal" } else { "rollback" }))
@@ -108,10 +108,10 @@ fn write(new: &mut NewFile, info: &EntryInfo, reader: &mut dyn EntryReader, cont
 }
 
 /// The disk and the processor are busy with one each.
-fn sync_and_check(new: &NewFile, context: &Context) -> Result<Remarks> {
+fn sync_and_check(new: &NewFile, how: Check, context: &Context) -> Result<Remarks> {
     std::thread::scope(|scope| {
         let synced = scope.spawn(|| new.sync());
-        let checked = check(&new.path, &context.cancel);
+        let checked = check(&new.path, how, &context.cancel);
         let synced = synced.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         checked.and_then(|remarks| synced.map(|()| remarks))
     })

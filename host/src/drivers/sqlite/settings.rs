@@ -23,6 +23,20 @@ pub(super) struct Options {
     url: Option<String>,
     /// How long to wait for a lock that another process holds: `30s` (the default), `2m`.
     lock_timeout: Option<String>,
+    /// How thoroughly a restored database is checked before it takes its place.
+    #[serde(default)]
+    check: Check,
+}
+
+/// How thoroughly a restored database is checked. Its bytes are known to be those that were dumped in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Check {
+    /// `PRAGMA integrity_check`: the pages, the rows, and every row against every index. Takes seconds per million rows.
+    #[default]
+    Full,
+    /// `PRAGMA quick_check`: the pages and the rows. For databases so large that the check is what a restore waits for.
+    Quick,
 }
 
 /// What the settings come to.
@@ -32,6 +46,8 @@ pub(super) struct Configured {
     pub(super) path: PathBuf,
     /// How long to wait for a lock.
     pub(super) lock_timeout: Duration,
+    /// How thoroughly a restored database is checked.
+    pub(super) check: Check,
 }
 
 impl Configured {
@@ -42,7 +58,7 @@ impl Configured {
         let path = locate(&options, settings).map_err(|error| errors.push(error)).ok();
         let lock_timeout = timeout(options.lock_timeout.as_deref()).map_err(|error| errors.push(error)).ok();
         match (path, lock_timeout) {
-            (Some(path), Some(lock_timeout)) => Ok(Self { path, lock_timeout }),
+            (Some(path), Some(lock_timeout)) => Ok(Self { path, lock_timeout, check: options.check }),
             _ => Err(errors),
         }
     }
@@ -196,6 +212,7 @@ mod tests {
         let read = |text: &str| configured(base, json!({"path": "a", "lock_timeout": text})).expect("a duration").lock_timeout;
         assert_eq!(read("2m"), Duration::from_secs(120));
         assert_eq!(read("500ms"), Duration::from_millis(500));
-        assert_eq!(configured(base, json!({"path": "a"})).expect("the default").lock_timeout, Duration::from_secs(30));
+        let default = configured(base, json!({"path": "a"})).expect("the defaults");
+        assert_eq!((default.lock_timeout, default.check), (Duration::from_secs(30), Check::Full));
     }
 }
