@@ -1,1 +1,3 @@
 //! The end-to-end tests, one module a subject: what stands there, what is done, what must be seen.
+
+mod engine;
