@@ -13,6 +13,8 @@ mod index;
 pub mod manifest;
 pub mod reader;
 pub mod spool;
+#[cfg(test)]
+mod test_support;
 pub mod writer;
 mod zip;
 

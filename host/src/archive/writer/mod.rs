@@ -1,17 +1,28 @@
 //! Writing an archive: sets open side by side, their entries are compressed and hashed beside the callers, one output.
 
+mod block;
+mod describe;
 mod handle;
+mod large;
 mod output;
+mod pack;
 mod set;
+mod slots;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::block::Pool;
+use self::describe::Described;
 use self::output::Output;
+use self::pack::Packers;
 pub use self::set::{ClosedSet, SetWriter};
+use self::slots::Slots;
+use self::workers::Workers;
 use super::codec::{Encoder, Hashing};
 use super::compression::{Compression, Method};
 use super::index;
@@ -62,8 +73,20 @@ struct Core {
     level: i32,
     /// Stands in the zip where an entry has no time of its own; seconds since 1970.
     now: i32,
+    /// For entries that fit one block.
+    workers: Workers,
+    /// For those that do not.
+    packers: Packers,
+    blocks: Arc<Pool>,
+    /// Permits to be a large entry, and to hold a packed block in memory: together they bound what is in memory.
+    large: Arc<Slots>,
+    gathered: Arc<Slots>,
     open_sets: AtomicUsize,
+    closed: AtomicBool,
 }
+
+/// So many packed blocks wait in memory at most, of all entries together.
+const MOST_GATHERED: usize = 24;
 
 impl Core {
     fn output(&self) -> MutexGuard<'_, Output> {
@@ -81,21 +104,27 @@ impl ArchiveWriter {
     /// Begins an archive.
     ///
     /// # Errors
-    /// The level is none of the compression's.
+    /// The level is none of the compression's; no threads can be had.
     pub fn create(upload: Box<dyn Upload>, options: &Options, cancel: &Cancel) -> Result<Self> {
-        let level = options.level.unwrap_or(options.compression.default_level());
-        let levels = options.compression.levels();
-        if !levels.contains(&level) {
-            let (first, last) = levels.into_inner();
-            return Err(Error::new(ErrorKind::InvalidConfig, format!("`{}` has no level {level}", options.compression))
-                .hint(format!("use a level from {first} to {last}")));
-        }
-        let output = Mutex::new(Output::new(upload)?);
-        let now = zip::seconds(jiff::Timestamp::now());
-        Ok(Self {
-            core: Arc::new(Core { output, method: options.compression.into(), level, now, open_sets: AtomicUsize::new(0) }),
-            cancel: cancel.clone(),
-        })
+        let level = level(options)?;
+        let available = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+        let workers = if options.workers == 0 { available } else { options.workers };
+        let core = Arc::new(Core {
+            output: Mutex::new(Output::new(upload)?),
+            method: options.compression.into(),
+            level,
+            now: zip::seconds(jiff::Timestamp::now()),
+            workers: Workers::new(),
+            packers: Packers::new(level, workers),
+            blocks: Arc::default(),
+            large: Slots::new(workers + 1),
+            gathered: Slots::new(MOST_GATHERED),
+            open_sets: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        });
+        let archive = Self { core, cancel: cancel.clone() };
+        Workers::start(&archive.core, workers)?;
+        Ok(archive)
     }
 
     /// Opens a set, whose entries will stand below `prefix` (`media/`, `shop/self/`). Several may be open at once.
@@ -133,6 +162,7 @@ impl ArchiveWriter {
         }
         let json = manifest::to_json(manifest)?;
         let stored = self.append_own(manifest::NAME.to_owned(), |into| into.write_all(&json).map_err(plain))?;
+        self.core.workers.end();
         let size = self.core.output().finish()?;
         Ok(Written { size, sha256: stored.sha256 })
     }
@@ -146,6 +176,26 @@ impl ArchiveWriter {
             Ok(())
         })
     }
+}
+
+impl Drop for ArchiveWriter {
+    fn drop(&mut self) {
+        self.core.closed.store(true, Ordering::Release);
+        self.core.workers.end();
+        self.core.output().abort();
+    }
+}
+
+/// The level that is asked for, if the compression has it.
+fn level(options: &Options) -> Result<i32> {
+    let level = options.level.unwrap_or(options.compression.default_level());
+    let levels = options.compression.levels();
+    if levels.contains(&level) {
+        return Ok(level);
+    }
+    let (first, last) = levels.into_inner();
+    Err(Error::new(ErrorKind::InvalidConfig, format!("`{}` has no level {level}", options.compression))
+        .hint(format!("use a level from {first} to {last}")))
 }
 
 impl ArchiveWriter {

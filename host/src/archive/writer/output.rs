@@ -13,6 +13,8 @@ pub(super) struct Output {
     /// `None` once the archive is finished.
     upload: Option<Box<dyn Upload>>,
     location: String,
+    /// What is to be written next: small pieces go together.
+    buffer: Vec<u8>,
     offset: u64,
     /// Over every byte so far; ends in the comment.
     crc: crc32fast::Hasher,
@@ -28,7 +30,17 @@ impl Output {
     pub(super) fn new(upload: Box<dyn Upload>) -> Result<Self> {
         let location = upload.location();
         let (directory, crc) = (Blocks::new()?, crc32fast::Hasher::new());
-        Ok(Self { upload: Some(upload), location, offset: 0, crc, directory, directory_size: 0, entries: 0, failed: None })
+        Ok(Self {
+            upload: Some(upload),
+            location,
+            buffer: Vec::with_capacity(BUFFER),
+            offset: 0,
+            crc,
+            directory,
+            directory_size: 0,
+            entries: 0,
+            failed: None,
+        })
     }
 
     /// Appends an entry whose data are all there.
@@ -63,11 +75,17 @@ impl Output {
         self.put(&zip::end(&directory, COMMENT_LENGTH))?;
         let comment = comment(self.crc.clone().finalize());
         self.put(comment.as_bytes())?;
-        if let Some(mut upload) = self.upload.take() {
-            upload.flush().while_doing(|| format!("cannot write `{}`", self.location))?;
+        self.flush()?;
+        self.write(|upload| upload.flush())?;
+        if let Some(upload) = self.upload.take() {
             upload.commit()?;
         }
         Ok(self.offset)
+    }
+
+    /// Breaks the archive off: nothing of it is left.
+    pub(super) fn abort(&mut self) {
+        self.upload = None;
     }
 
     fn record(&mut self, record: &[u8]) -> Result<()> {
@@ -81,19 +99,39 @@ impl Output {
         if let Some(why) = &self.failed {
             return Err(why.clone());
         }
+        self.crc.update(bytes);
+        self.offset += bytes.len() as u64;
+        let large = bytes.len() > BUFFER / 4;
+        if large || self.buffer.len() + bytes.len() > BUFFER {
+            self.flush()?;
+        }
+        if large {
+            return self.write(|upload| upload.write_all(bytes));
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let written = self.write(|upload| upload.write_all(&buffer));
+        buffer.clear();
+        self.buffer = buffer;
+        written
+    }
+
+    /// After a failure nothing more is written: what is in the file cannot be told.
+    fn write(&mut self, write: impl FnOnce(&mut dyn Upload) -> io::Result<()>) -> Result<()> {
         let Some(upload) = &mut self.upload else {
             return Err(Error::new(ErrorKind::Other, "the archive is finished already"));
         };
-        let written = upload.write_all(bytes).while_doing(|| format!("cannot write `{}`", self.location));
-        if let Err(why) = written {
-            self.failed = Some(why.clone());
-            return Err(why);
-        }
-        self.crc.update(bytes);
-        self.offset += bytes.len() as u64;
-        Ok(())
+        let written = write(&mut **upload).while_doing(|| format!("cannot write `{}`", self.location));
+        written.inspect_err(|why| self.failed = Some(why.clone()))
     }
 }
+
+/// So many bytes are written together where the pieces are small.
+const BUFFER: usize = 256 << 10;
 
 /// An entry that is being streamed.
 pub(super) struct Streaming<'a> {
