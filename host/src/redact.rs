@@ -204,6 +204,11 @@ impl Redactor {
         }
     }
 
+    /// Where the secrets stand in a text: in order, not overlapping.
+    pub fn ranges(&self, text: &str) -> Vec<Range<usize>> {
+        self.inner.iter().flat_map(|matcher| matcher.spellings.find_iter(text)).map(|found| found.range()).collect()
+    }
+
     /// Strikes the secrets out of every string of a JSON value, but for strings that as a whole are public names
     /// ([`Secrets::add_name`]). Keys stay: they are ours or a driver's own words.
     pub fn strike_json(&self, value: &mut Value) {
@@ -303,24 +308,26 @@ fn url_passwords(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Where the values begin that follow a secret key and `=`.
+pub(crate) fn secret_values(text: &str) -> impl Iterator<Item = usize> {
+    text.match_indices('=').filter_map(|(equals, _)| {
+        let before = text[..equals].trim_end().trim_end_matches(['"', '\'']);
+        let key = before.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
+        is_secret_key(key).then(|| text.len() - text[equals + 1..].trim_start().len())
+    })
+}
+
 /// The values of `key=value` and `key = "value"` whose key is secret.
 fn secret_pairs(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for (equals, _) in text.match_indices('=') {
-        let before = text[..equals].trim_end().trim_end_matches(['"', '\'']);
-        let key = before.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
-        if !is_secret_key(key) {
-            continue;
-        }
-        let after = &text[equals + 1..];
-        let value = after.trim_start();
-        let start = text.len() - value.len();
+    for start in secret_values(text) {
+        let value = &text[start..];
         let range = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 let inner = &value[1..];
                 start + 1..start + 1 + closing(inner, quote).unwrap_or(inner.len())
             }
-            Some('{' | '[') => start..text.len(),
+            Some('{' | '[') => continue,
             Some(_) => {
                 start..start + value.find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | '"' | '\'' | '#')).unwrap_or(value.len())
             }

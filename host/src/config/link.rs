@@ -6,7 +6,6 @@ use toml::de::DeTable;
 
 use super::reading::{Field, Reading};
 use super::{LinkConfig, SetConfig, nearest};
-use crate::drivers::LinkColumn;
 use crate::name::SetPath;
 
 /// All keys of a link.
@@ -29,8 +28,8 @@ fn one(reading: &mut Reading<'_>, table: &DeTable<'_>, at: &Range<usize>, sets: 
     let prefix = text(reading, table, "prefix").unwrap_or_default();
     let own_order = table.get("unsafe_order").and_then(|value| reading.bool_of(value));
     let ((from, from_at), (table, column), (to, to_at)) = (from?, column?, to?);
-    let column = LinkColumn { table, column, json_path, condition };
-    Some(LinkConfig { from, column, to, strip_prefix, prefix, unsafe_order: own_order.unwrap_or(unsafe_order), from_at, to_at })
+    let unsafe_order = own_order.unwrap_or(unsafe_order);
+    Some(LinkConfig { from, table, column, json_path, condition, to, strip_prefix, prefix, unsafe_order, from_at, to_at })
 }
 
 /// The text of a key that may be absent.

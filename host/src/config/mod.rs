@@ -27,7 +27,7 @@ pub use source::Source;
 pub use value::Values;
 pub(crate) use {reading::list, value::join as pointer_join};
 
-use crate::drivers::LinkColumn;
+pub use crate::archive::Compression;
 use crate::name::SetPath;
 use crate::redact::{Redactor, Secrets};
 
@@ -54,6 +54,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// What is wrong with it. A plan made from it fails with these and with what it finds itself.
     pub problems: Vec<Problem>,
+    /// Whether sets may be missing from it, since parts of the text could not be read: a problem says which.
+    pub is_partial: bool,
     /// Whether it comes from the environment alone, so that nothing of it has a place in a file.
     pub is_default: bool,
 }
@@ -65,33 +67,6 @@ pub struct ArchiveSettings {
     pub compression: Compression,
     /// How hard; none: the method's default.
     pub level: Option<i32>,
-}
-
-/// How entries are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// Zstandard: quick and small.
-    #[default]
-    Zstd,
-    /// Deflate: any unzip opens it.
-    Deflate,
-    /// Not at all.
-    Store,
-}
-
-impl Compression {
-    /// All of them, by the name that the configuration uses.
-    pub const ALL: [(&'static str, Compression); 3] = [("zstd", Self::Zstd), ("deflate", Self::Deflate), ("store", Self::Store)];
-
-    /// The levels that may be asked for; none where there is nothing to choose.
-    pub fn levels(self) -> Option<std::ops::RangeInclusive<i32>> {
-        match self {
-            Self::Zstd => Some(1..=22),
-            Self::Deflate => Some(1..=9),
-            Self::Store => None,
-        }
-    }
 }
 
 /// `[[set]]` or `[[set.children]]`.
@@ -118,6 +93,8 @@ pub struct SetConfig {
 pub enum DriverChoice {
     /// By name, which stands there in the text.
     Named(String, Range<usize>),
+    /// By name, which could not be read: a problem says why.
+    Unread,
     /// By the scheme of its `url` setting: a database of the default set.
     ByScheme(String),
 }
@@ -127,8 +104,14 @@ pub enum DriverChoice {
 pub struct LinkConfig {
     /// The set whose column refers.
     pub from: SetPath,
+    /// The table, with its schema where one is given.
+    pub table: String,
     /// The column.
-    pub column: LinkColumn,
+    pub column: String,
+    /// The way to the value inside a JSON column.
+    pub json_path: Option<String>,
+    /// An SQL condition that a row must meet.
+    pub condition: Option<String>,
     /// The set whose entries are referred to.
     pub to: SetPath,
     /// What is taken from the front of each value that begins with it.
@@ -179,6 +162,7 @@ impl Config {
             links: Vec::new(),
             secrets: Secrets::default(),
             problems: Vec::new(),
+            is_partial: false,
             is_default: true,
         }
     }

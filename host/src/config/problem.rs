@@ -63,14 +63,11 @@ impl Problem {
         self
     }
 
-    /// Strikes secrets out of its texts.
-    pub(crate) fn strike(&mut self, redactor: &Redactor) {
-        let place = self.place.as_mut().map(|place| &mut place.excerpt);
-        for text in [Some(&mut self.message), self.hint.as_mut(), place].into_iter().flatten() {
-            if let std::borrow::Cow::Owned(clean) = redactor.strike(text) {
-                *text = clean;
-            }
-        }
+    /// The same without secrets in its texts; its place has none already.
+    pub(crate) fn struck(mut self, redactor: &Redactor) -> Self {
+        self.message = redactor.strike(&self.message).into_owned();
+        self.hint = self.hint.map(|hint| redactor.strike(&hint).into_owned());
+        self
     }
 
     /// Adds the place.

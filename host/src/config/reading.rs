@@ -20,8 +20,8 @@ pub(super) struct Reading<'e> {
     pub(super) source: Arc<Source>,
     /// Where variables come from.
     pub(super) environment: &'e Environment,
-    /// What is wrong.
-    pub(super) problems: Vec<Problem>,
+    /// What is wrong, and where: excerpts are made at the end, when all secrets are known.
+    problems: Vec<(Problem, Range<usize>)>,
     /// The secrets that were found.
     pub(super) secrets: Secrets,
     /// The set that is being read.
@@ -35,7 +35,8 @@ pub(super) struct Reading<'e> {
 /// A key and its value, as a table has them.
 pub(super) type Field<'t, 'i> = (&'t Spanned<Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
 
-/// Reads a text.
+/// Reads a text. Where a header is not understood, nobody knows what the lines below it belong to: then errors of syntax are
+/// all that is found.
 pub(super) fn read(source: Arc<Source>, base: PathBuf, environment: &Environment) -> Config {
     let text = Arc::clone(&source);
     let (root, errors) = DeTable::parse_recoverable(text.text());
@@ -55,17 +56,20 @@ pub(super) fn read(source: Arc<Source>, base: PathBuf, environment: &Environment
     for variable in redact::ENVIRONMENT {
         reading.secrets.add(environment.get(variable).unwrap_or_default());
     }
+    let mut lost = false;
     for error in &errors {
-        reading.problem(&error.span().unwrap_or(0..0), error.message(), None);
+        let at = error.span().unwrap_or(0..0);
+        lost |= reading.source.is_header(at.start);
+        reading.problem(&at, error.message(), None);
     }
-    let (archive, sets, links) = reading.root(root.get_ref());
+    let (archive, sets, links) = if lost { Default::default() } else { reading.root(root.get_ref()) };
     reading.finish(base, archive, sets, links)
 }
 
 impl Reading<'_> {
     /// Records a problem at a place of the text.
     pub(super) fn problem(&mut self, at: &Range<usize>, message: impl Into<String>, hint: Option<String>) {
-        self.problems.push(Problem::new(message).maybe_hint(hint).at(self.source.place(at)));
+        self.problems.push((Problem::new(message).maybe_hint(hint), at.clone()));
     }
 
     /// Records that something is missing, unless it may stand in a part that could not be read.
@@ -110,9 +114,9 @@ impl Reading<'_> {
         for mistake in &expanded.mistakes {
             let at = self.find(&mistake.reference, from..value.span().end);
             from = at.end.min(value.span().end);
-            let mut problem = Problem::new(&mistake.message).hint(&mistake.hint).at(self.source.place(&at));
+            let mut problem = Problem::new(&mistake.message).hint(&mistake.hint);
             problem.unset_for = self.set.clone().filter(|_| mistake.unset);
-            self.problems.push(problem);
+            self.problems.push((problem, at));
         }
         expanded.mistakes.is_empty().then_some(expanded.text)
     }
@@ -200,10 +204,10 @@ impl Reading<'_> {
 
     fn compression(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Compression> {
         let name = self.text_of(value, false)?;
-        if let Some((_, compression)) = Compression::ALL.into_iter().find(|(known, _)| *known == name) {
+        if let Ok(compression) = name.parse() {
             return Some(compression);
         }
-        let known = Compression::ALL.map(|(known, _)| known);
+        let known = ["zstd", "deflate", "store"];
         let hint = match nearest(&name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("there are {}", list(known)),
@@ -218,26 +222,27 @@ impl Reading<'_> {
             return None;
         };
         let level = i32::from_str_radix(number.as_str(), number.radix()).ok();
-        match (compression.levels(), level) {
-            (Some(levels), Some(level)) if levels.contains(&level) => return Some(level),
-            (Some(levels), _) => {
-                self.problem(&value.span(), format!("the level goes from {} to {}", levels.start(), levels.end()), None);
-            }
-            (None, _) => self.problem(&value.span(), "`store` does not compress, so it has no level", Some("remove `level`".into())),
+        let levels = compression.levels();
+        if compression == Compression::Store {
+            self.problem(&value.span(), "`store` does not compress, so it has no level", Some("remove `level`".into()));
+        } else if !level.is_some_and(|level| levels.contains(&level)) {
+            self.problem(&value.span(), format!("the level of {compression} goes from {} to {}", levels.start(), levels.end()), None);
+        } else {
+            return level;
         }
         None
     }
 
     fn finish(self, base: PathBuf, archive: ArchiveSettings, sets: Vec<SetConfig>, links: Vec<LinkConfig>) -> Config {
-        let mut config =
-            Config { source: self.source, base, archive, sets, links, secrets: self.secrets, problems: self.problems, is_default: false };
+        let is_partial = self.broken || self.unnamed;
+        let mut config = Config { archive, sets, links, secrets: self.secrets, is_partial, ..Config::without_file(base) };
         let names: Vec<String> = config.all_sets().iter().map(|set| set.path.to_string()).collect();
         names.iter().for_each(|name| config.secrets.add_name(name));
         let redactor = config.redactor();
-        for problem in &mut config.problems {
-            problem.strike(&redactor);
-        }
-        config
+        let mut source = Source::clone(&self.source);
+        source.redact(redactor.clone());
+        config.problems = self.problems.into_iter().map(|(problem, at)| problem.at(source.place(&at)).struck(&redactor)).collect();
+        Config { source: Arc::new(source), is_default: false, ..config }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn read(reading: &mut Reading<'_>, field: Field<'_, '_>, parent: Opti
     for (table, at) in reading.tables_of(field, header) {
         let set = one(reading, table, &at, parent);
         if let Some(first) = sets.iter().find(|first| first.path == set.path && set.is_named) {
-            let line = reading.source.place(&first.at).line;
+            let line = reading.source.line(first.at.start);
             let message = format!("there is a set `{}` already, in line {line}", set.path);
             reading.problem(&set.at, message, Some("give each its own name".into()));
         }
@@ -44,9 +44,9 @@ fn one(reading: &mut Reading<'_>, table: &DeTable<'_>, at: &Range<usize>, parent
     let children = table.get_key_value("children").map(|field| read(reading, field, Some(&path))).unwrap_or_default();
     reading.set = outer;
     if driver.is_none() {
-        group(reading, table, &path, &at);
+        group(reading, table, is_named.then_some(&path), &at);
     }
-    let driver = driver.and_then(|(name, at)| name.map(|name| DriverChoice::Named(name, at)));
+    let driver = driver.map(|(name, at)| name.map_or(DriverChoice::Unread, |name| DriverChoice::Named(name, at)));
     SetConfig { path, is_named, driver, parallel, settings, children, at }
 }
 
@@ -73,7 +73,7 @@ fn placeholder(parent: Option<&SetPath>) -> SetPath {
 }
 
 /// Checks a set without a driver: it has children and nothing else.
-fn group(reading: &mut Reading<'_>, table: &DeTable<'_>, path: &SetPath, at: &Range<usize>) {
+fn group(reading: &mut Reading<'_>, table: &DeTable<'_>, path: Option<&SetPath>, at: &Range<usize>) {
     let has_children = table.get("children").is_some();
     let mut misspelt = false;
     for key in table.keys().filter(|key| !OWN.contains(&key.get_ref().as_ref())) {
@@ -89,10 +89,8 @@ fn group(reading: &mut Reading<'_>, table: &DeTable<'_>, path: &SetPath, at: &Ra
         }
     }
     if !has_children && !misspelt {
-        reading.missing(
-            at,
-            format!("`{path}` has neither a driver nor children"),
-            Some("add `driver`, or `[[set.children]]` below it".into()),
-        );
+        let set = path.map_or_else(|| "this set".to_owned(), |path| format!("`{path}`"));
+        let hint = "add `driver`, or `[[set.children]]` below it";
+        reading.missing(at, format!("{set} has neither a driver nor children"), Some(hint.into()));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::problem::Place;
-use crate::redact::{self, STRUCK};
+use crate::redact::{self, Redactor, STRUCK};
 
 /// The longest excerpt, in characters.
 const WIDEST: usize = 110;
@@ -15,12 +15,13 @@ pub struct Source {
     text: String,
     secret: Vec<Range<usize>>,
     broken: bool,
+    redactor: Redactor,
 }
 
 impl Source {
     /// A text without known secrets.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), secret: Vec::new(), broken: false }
+        Self { name: name.into(), text: text.into(), secret: Vec::new(), broken: false, redactor: Redactor::default() }
     }
 
     /// What messages call it.
@@ -40,13 +41,29 @@ impl Source {
         self.broken = broken;
     }
 
+    /// Says which secrets excerpts must not show wherever they stand.
+    pub(super) fn redact(&mut self, redactor: Redactor) {
+        self.redactor = redactor;
+    }
+
+    /// The number of the line in which a byte stands, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.text[..floor(&self.text, at)].matches('\n').count() + 1
+    }
+
+    /// Whether the line in which a byte stands is a table's header.
+    pub(super) fn is_header(&self, at: usize) -> bool {
+        let line = self.text[..floor(&self.text, at)].rfind('\n').map_or(0, |at| at + 1);
+        self.text[line..].trim_start_matches([' ', '\t']).starts_with('[')
+    }
+
     /// The place of a range of bytes; of one that spans lines, of its beginning.
     pub fn place(&self, span: &Range<usize>) -> Place {
         let start = floor(&self.text, span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
         let end = floor(&self.text, span.end).clamp(start, line_end);
-        let line = self.text[..line_start].matches('\n').count() + 1;
+        let line = self.line(start);
         let column = self.text[line_start..start].chars().count() + 1;
         let hidden = self.hidden(line_start..line_end);
         let (excerpt, caret) = show(&self.text[line_start..line_end], &hidden, start - line_start..end - line_start);
@@ -58,6 +75,7 @@ impl Source {
     fn hidden(&self, line: Range<usize>) -> Vec<Range<usize>> {
         let text = &self.text[line.clone()];
         let mut hidden = redact::ranges(text);
+        hidden.extend(self.redactor.ranges(text));
         for secret in self.secret.iter().filter(|secret| secret.start < line.end && secret.end > line.start) {
             hidden.push(secret.start.max(line.start) - line.start..secret.end.min(line.end) - line.start);
         }
@@ -89,7 +107,8 @@ impl Source {
                 hides = None;
             } else if let Some(key) = key.filter(|_| !in_long_string) {
                 key_is_secret = table_is_secret || segments(key).any(redact::is_secret_key);
-                hides = key_is_secret.then_some(key.len() + 1);
+                let after = text.len() - text[key.len() + 1..].trim_start().len();
+                hides = if key_is_secret { Some(after) } else { redact::secret_values(text).next() };
             } else {
                 hides = key_is_secret.then_some(0);
             }
@@ -99,7 +118,7 @@ impl Source {
                 break;
             }
         }
-        hides.map(|from| from..line.len())
+        hides.map(|from| from.min(line.len())..line.len())
     }
 }
 

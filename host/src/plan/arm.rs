@@ -96,6 +96,7 @@ fn find<'k>(planning: &mut Planning<'_>, kinds: Kinds<'k>, set: &SetConfig, choi
             }
             found
         }
+        DriverChoice::Unread => None,
         DriverChoice::ByScheme(scheme) => {
             let found = kinds.iter().copied().find(|kind| kind.url_schemes().contains(&scheme.as_str()));
             if found.is_none() && kept {

@@ -33,7 +33,7 @@ pub(super) fn look<'e>(environment: &'e Environment, kinds: Kinds<'_>) -> Found<
         .filter(|variable| variable.ends_with(DATABASE))
         .filter_map(|variable| Some((variable, set_name(variable), environment.non_empty(variable)?)))
         .collect();
-    databases.sort_by_key(|(variable, _, _)| (*variable != DATABASE, *variable));
+    databases.sort_by(|(a, a_name, _), (b, b_name, _)| (*a != DATABASE, a_name).cmp(&(*b != DATABASE, b_name)));
     let (url, root, driver) = MEDIA;
     let dumped = |text: &str| {
         let schemes = kinds.iter().find(|kind| kind.name() == driver).map_or(&[][..], |kind| kind.url_schemes());

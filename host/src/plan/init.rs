@@ -45,7 +45,7 @@ version = 1
 
 [archive]
 compression = \"zstd\"    # zstd; deflate, which any unzip opens; store, which does not compress
-# level = 3             # zstd: 1 to 22, deflate: 1 to 9
+# level = 3             # zstd: 1 to 19, deflate: 1 to 9
 
 ";
 

@@ -7,6 +7,7 @@
 
 use super::{Planning, arm};
 use crate::config::{LinkConfig, Problem};
+use crate::drivers::LinkColumn;
 use crate::engine::Link;
 use crate::name::SetPath;
 
@@ -22,7 +23,7 @@ pub(super) fn resolve(planning: &mut Planning<'_>) -> Vec<Link> {
             Some(end) => planning.warn(None, format!("the link from {} to `{}` is not checked: `{end}` is left out", start(link), link.to)),
             None => links.push(Link {
                 from: link.from.clone(),
-                column: link.column.clone(),
+                column: column(link),
                 to: link.to.clone(),
                 strip_prefix: link.strip_prefix.clone(),
                 prefix: link.prefix.clone(),
@@ -67,7 +68,17 @@ fn check_ends(planning: &mut Planning<'_>, link: &LinkConfig) {
     }
 }
 
-/// The column of a link, for people: `database gallery_photo.image`.
+/// The column of a link, as a driver takes it.
+fn column(link: &LinkConfig) -> LinkColumn {
+    LinkColumn {
+        table: link.table.clone(),
+        column: link.column.clone(),
+        json_path: link.json_path.clone(),
+        condition: link.condition.clone(),
+    }
+}
+
+/// The column of a link, for people.
 fn start(link: &LinkConfig) -> String {
-    format!("`{}` `{}.{}`", link.from, link.column.table, link.column.column)
+    format!("`{}` `{}.{}`", link.from, link.table, link.column)
 }

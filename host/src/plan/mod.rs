@@ -87,7 +87,9 @@ pub fn for_restore(
 ) -> Result<Plan, Problems> {
     let in_archive: Vec<SetPath> = manifest.sets.iter().map(|record| record.path.clone()).collect();
     let mut planning = Planning::new(config, kinds, selection, &in_archive);
-    compare::archive_and_configuration(&mut planning, manifest);
+    if !config.is_partial {
+        compare::archive_and_configuration(&mut planning, manifest);
+    }
     planning.finish(archive)
 }
 
@@ -106,7 +108,9 @@ impl<'c> Planning<'c> {
         let mut planning = Self { config, selection, sets: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
         let known: Vec<&SetPath> =
             config.all_sets().into_iter().filter(|set| set.is_named).map(|set| &set.path).chain(in_archive).collect();
-        planning.problems.extend(selection.check(&known));
+        if !config.is_partial {
+            planning.problems.extend(selection.check(&known));
+        }
         for problem in &config.problems {
             if problem.unset_for.as_ref().is_none_or(|set| selection.keeps(set)) {
                 planning.problems.push(problem.clone());
@@ -125,8 +129,7 @@ impl<'c> Planning<'c> {
         let links = links::resolve(&mut self);
         overlap::resolve(&mut self, archive);
         let redactor = self.config.redactor();
-        self.problems.iter_mut().for_each(|problem| problem.strike(&redactor));
-        Problems::check(std::mem::take(&mut self.problems))?;
+        Problems::check(std::mem::take(&mut self.problems).into_iter().map(|problem| problem.struck(&redactor)).collect())?;
         let view = view::describe(&self, &links);
         let left_out = arm::left_out(&self.sets);
         let sets = self.sets.into_iter().filter_map(ArmedSet::into_set).collect();

@@ -26,6 +26,7 @@ struct Claim {
 pub(super) fn resolve(planning: &mut Planning<'_>, archive: &[PathBuf]) {
     let claims: Vec<Claim> = arm::in_order(&planning.sets).into_iter().flat_map(claims).collect();
     same_target(planning, &claims);
+    same_url(planning);
     let mut leave_out = Vec::new();
     for tree in claims.iter().filter(|claim| claim.is_tree) {
         for inner in claims.iter().filter(|inner| inner.set != tree.set && lies_in(&inner.real, &tree.real)) {
@@ -33,9 +34,8 @@ pub(super) fn resolve(planning: &mut Planning<'_>, archive: &[PathBuf]) {
         }
     }
     planning.warnings.extend(inside_each_other(&claims));
-    for path in archive {
-        leave_out.extend(archive_inside(planning, &claims, path));
-    }
+    unknown_places(planning, &claims);
+    leave_out.extend(archive_inside(planning, &claims, archive));
     for (set, paths) in leave_out {
         add(&mut planning.sets, &set, paths);
     }
@@ -56,28 +56,47 @@ fn claims(set: &ArmedSet) -> Vec<Claim> {
 
 /// Refuses two sets on one target: whichever is restored last would undo the other.
 fn same_target(planning: &mut Planning<'_>, claims: &[Claim]) {
+    let mut said: Vec<(&SetPath, &SetPath)> = Vec::new();
     for (number, second) in claims.iter().enumerate() {
         let clashes = |first: &&Claim| first.set != second.set && first.real == second.real && first.kept && second.kept;
-        if let Some(first) = claims[..number].iter().find(clashes) {
-            let message = format!(
-                "`{}` and `{}` both stand at `{}`: a restore of one would undo the other",
-                first.set,
-                second.set,
-                second.given.display()
-            );
-            planning
-                .problems
-                .push(at_set(planning, &second.set, message).hint("let them point to different places, or leave one out with `--skip`"));
+        for first in claims[..number].iter().filter(clashes) {
+            if said.contains(&(&first.set, &second.set)) {
+                continue;
+            }
+            said.push((&first.set, &second.set));
+            let place = second.given.display();
+            let message = format!("`{}` and `{}` both stand at `{place}`: a restore of one would undo the other", first.set, second.set);
+            let hint = "let them point to different places, or leave one out with `--skip`";
+            planning.problems.push(at_set(planning, &second.set, message).hint(hint));
+        }
+    }
+}
+
+/// Warns of two sets that point to the same URL: whether a restore of one undoes the other, only their drivers know.
+fn same_url(planning: &mut Planning<'_>) {
+    let sets = arm::in_order(&planning.sets);
+    let targets: Vec<(SetPath, String)> = sets
+        .into_iter()
+        .filter(|set| set.kept)
+        .filter_map(|set| Some((set.path.clone(), set.armed.as_ref()?.survey.target.clone())))
+        .filter(|(_, target)| target.contains("://"))
+        .collect();
+    for (number, (second, target)) in targets.iter().enumerate() {
+        if let Some((first, _)) = targets[..number].iter().find(|(_, other)| other == target) {
+            planning.warn(Some(second), format!("it points to `{target}`, as `{first}` does: a restore of one may undo the other"));
         }
     }
 }
 
 /// One warning for each set that lies inside another, naming the innermost.
 fn inside_each_other(claims: &[Claim]) -> Vec<Warning> {
-    let mut warnings: Vec<Warning> = Vec::new();
+    let mut said: Vec<(&SetPath, &SetPath)> = Vec::new();
+    let mut warnings = Vec::new();
     for inner in claims {
-        let around = claims.iter().filter(|tree| tree.is_tree && tree.kept && tree.set != inner.set && lies_in(&inner.real, &tree.real));
-        if let Some(tree) = around.max_by_key(|tree| tree.real.as_os_str().len()) {
+        let encloses = |tree: &&Claim| tree.is_tree && tree.kept && tree.set != inner.set && lies_in(&inner.real, &tree.real);
+        let innermost = claims.iter().filter(encloses).max_by_key(|tree| tree.real.as_os_str().len());
+        if let Some(tree) = innermost.filter(|tree| !said.contains(&(&tree.set, &inner.set))) {
+            said.push((&tree.set, &inner.set));
             let message = format!("`{}` lies inside it, and is left out here: `{}`", inner.set, inner.given.display());
             warnings.push(Warning { set: Some(tree.set.clone()), message });
         }
@@ -85,17 +104,32 @@ fn inside_each_other(claims: &[Claim]) -> Vec<Warning> {
     warnings
 }
 
+/// Says which sets are left out, and may lie inside one that is not, where their settings are incomplete.
+fn unknown_places(planning: &mut Planning<'_>, claims: &[Claim]) {
+    if !claims.iter().any(|claim| claim.is_tree && claim.kept) {
+        return;
+    }
+    let sets = arm::in_order(&planning.sets);
+    let unknown: Vec<SetPath> = sets.into_iter().filter(|set| !set.kept && set.armed.is_none()).map(|set| set.path.clone()).collect();
+    for set in unknown {
+        let message = format!("`{set}` is skipped and lacks a setting, so nobody knows whether it lies inside another set");
+        planning.warn(None, message);
+    }
+}
+
 /// The sets inside which the archive lies, with what they leave out; refuses an archive that *is* what a set stands for.
-fn archive_inside(planning: &mut Planning<'_>, claims: &[Claim], archive: &Path) -> Vec<(SetPath, Vec<PathBuf>)> {
-    let real = resolved(archive);
-    let mut leave_out = Vec::new();
+fn archive_inside(planning: &mut Planning<'_>, claims: &[Claim], archive: &[PathBuf]) -> Vec<(SetPath, Vec<PathBuf>)> {
+    let places: Vec<(&PathBuf, PathBuf)> = archive.iter().flat_map(|path| [(path, resolved(path)), (path, in_directory(path))]).collect();
+    let mut leave_out: Vec<(SetPath, Vec<PathBuf>)> = Vec::new();
     for claim in claims.iter().filter(|claim| claim.kept) {
-        if claim.real == real {
-            let message = format!("the archive `{}` is what `{}` stands for", archive.display(), claim.set);
+        if let Some((path, _)) = places.iter().find(|(_, real)| *real == claim.real) {
+            let message = format!("the archive `{}` is what `{}` stands for", path.display(), claim.set);
             planning.problems.push(Problem::new(message).hint("name another file for the archive"));
-        } else if claim.is_tree && lies_in(&real, &claim.real) {
-            planning.warn(Some(&claim.set), format!("the archive lies inside it, and is left out: `{}`", archive.display()));
-            leave_out.push((claim.set.clone(), spellings(claim, &real)));
+        }
+        let inside: Vec<_> = places.iter().filter(|(_, real)| claim.is_tree && lies_in(real, &claim.real)).collect();
+        if let Some((path, _)) = inside.first() {
+            planning.warn(Some(&claim.set), format!("the archive lies inside it, and is left out: `{}`", path.display()));
+            leave_out.push((claim.set.clone(), inside.iter().flat_map(|(_, real)| spellings(claim, real)).collect()));
         }
     }
     leave_out
@@ -132,6 +166,15 @@ fn add(sets: &mut [ArmedSet], path: &SetPath, paths: Vec<PathBuf>) {
         if path.is_within(&set.path) {
             return add(&mut set.children, path, paths);
         }
+    }
+}
+
+/// The directory of a path as the system resolves it, with the path's own name: what a directory's walk meets.
+fn in_directory(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => resolved(parent).join(name),
+        (Some(_), Some(name)) => resolved(Path::new(".")).join(name),
+        _ => resolved(path),
     }
 }
 

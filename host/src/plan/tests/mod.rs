@@ -1,5 +1,12 @@
 //! Plans of small trees, with two kinds of driver of the tests' own: `table`, which has columns, and `tree`, which has names.
 
+mod default_set;
+mod links;
+mod overlap;
+mod restore;
+mod secrets;
+mod settings;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
