@@ -6,10 +6,13 @@
 //! To add a native driver: one file (or folder) here with a [`Kind`], and one line in [`registry`]. Nothing else names it.
 
 mod context;
+mod filesystem;
+mod media;
 #[cfg(feature = "probe")]
 mod probe;
 pub mod registry;
 mod sqlite;
+mod tree;
 
 pub use context::{Context, Extra, Finding, FindingKind, Level, Reporter, RestoreOptions, Unit};
 

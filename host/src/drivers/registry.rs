@@ -8,6 +8,8 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
         #[cfg(feature = "probe")]
         &super::probe::Probe,
         &super::sqlite::Sqlite,
+        &super::media::Media,
+        &super::filesystem::Filesystem,
     ]
 }
 

@@ -1,0 +1,198 @@
+//! `before_restore`: whether the target can take what the archive holds, and what stands in it that the archive lacks.
+//! Writes nothing.
+
+use std::sync::Arc;
+
+use rustix::fd::OwnedFd;
+
+use super::attributes::{Wanted, WantedSort};
+use super::choice::Choice;
+use super::descent::Descent;
+use super::extras::{self, Extras};
+use super::names::{Clashes, NameSet, refusal};
+use super::problems::Problems;
+use super::room::Ground;
+use super::scope::Scope;
+use super::stat::{Meta, Sort};
+use super::{Options, View};
+use crate::archive::{EntryInfo, Reader};
+use crate::drivers::{Context, Extra};
+use crate::error::{ErrorKind, Result};
+
+/// What `before_restore` leaves to `restore`.
+pub(super) struct Plan {
+    pub(super) choice: Choice,
+    /// What stands in the target and goes before anything is written.
+    pub(super) extras: Extras,
+    /// What the entries are.
+    pub(super) tally: Tally,
+    /// The first names of files that have several.
+    pub(super) shared: NameSet,
+}
+
+/// What a restore puts back.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) bytes: u64,
+    pub(super) directories: u64,
+    pub(super) hard_links: u64,
+    /// Entries that stay in the archive, since the globs or other sets leave them out.
+    pub(super) left_out: u64,
+}
+
+/// So many entries are asked of the index at once.
+const PAGE: usize = 512;
+
+/// Gives every entry of the set to `each`.
+pub(super) fn each_entry(context: &Context, source: &dyn Reader, mut each: impl FnMut(EntryInfo) -> Result<()>) -> Result<()> {
+    let mut entries = source.entries()?;
+    loop {
+        context.check()?;
+        let page = entries.next(PAGE)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        page.into_iter().try_for_each(&mut each)?;
+    }
+}
+
+/// Runs all checks. `root` is the target, where it exists.
+///
+/// # Errors
+/// One that tells everything which stands against the restore; the archive's index cannot be read; the run is cancelled.
+pub(super) fn inspect(
+    context: &Context,
+    options: &Options,
+    root: Option<&Arc<OwnedFd>>,
+    scope: &Scope,
+    source: &dyn Reader,
+) -> Result<Plan> {
+    let ground = Ground::of(&options.root)?;
+    let mut survey = Survey {
+        view: options.view,
+        choice: Choice::new(&options.root, &options.selection, &context.leave_out),
+        longest_segment: ground.longest_segment(),
+        target: root.map(|root| Descent::new(root, scope.links)),
+        names: NameSet::default(),
+        shared: NameSet::default(),
+        tally: Tally::default(),
+        more_bytes: 0,
+        most_replaced: 0,
+        more_files: 0,
+        problems: Problems::default(),
+    };
+    each_entry(context, source, |info| {
+        survey.entry(&info);
+        Ok(())
+    })?;
+    let clashes = survey.names.seal();
+    survey.shared.seal();
+    if !clashes.is_empty() || !survey.names.has_files(&survey.shared) {
+        each_entry(context, source, |info| {
+            survey.clash(&clashes, &info);
+            Ok(())
+        })?;
+    }
+    let extras = match root {
+        Some(root) => extras::find(context, options.view, root, scope, &survey.names, &mut survey.problems)?,
+        None => Extras::none()?,
+    };
+    let freed = if context.restore.extra == Some(Extra::Delete) { extras.bytes } else { 0 };
+    let more_bytes = (survey.more_bytes + survey.most_replaced).saturating_sub(freed);
+    survey.problems.check(ground.check_writable());
+    survey.problems.check(ground.check_room(more_bytes, survey.more_files));
+    survey.problems.into_result()?;
+    Ok(Plan { choice: survey.choice, extras, tally: survey.tally, shared: survey.shared })
+}
+
+/// What the entries say, and what stands against them.
+struct Survey {
+    view: View,
+    choice: Choice,
+    longest_segment: u64,
+    /// The target, where there is one.
+    target: Option<Descent>,
+    names: NameSet,
+    shared: NameSet,
+    tally: Tally,
+    /// How many bytes more the target will take up.
+    more_bytes: u64,
+    /// The largest file that is perhaps replaced: old and new stand beside each other for a moment.
+    most_replaced: u64,
+    more_files: u64,
+    problems: Problems,
+}
+
+impl Survey {
+    fn entry(&mut self, info: &EntryInfo) {
+        let name = info.entry.name.as_bytes();
+        let wanted = match Wanted::of(self.view, &info.entry) {
+            Ok(wanted) => wanted,
+            Err(error) => return self.problems.check(Err(error)),
+        };
+        let is_directory = wanted.sort == WantedSort::Directory;
+        if let Some(why) = refusal(self.view, name, &wanted.sort, self.longest_segment) {
+            let message = format!("the archive holds names that a directory cannot hold: {why}");
+            return self.problems.name(ErrorKind::Unsupported, &message, None, name);
+        }
+        if !self.choice.takes(name, is_directory) {
+            self.tally.left_out += 1;
+            return;
+        }
+        self.names.add_with_directories(name, is_directory);
+        match &wanted.sort {
+            WantedSort::Directory => self.tally.directories += 1,
+            WantedSort::HardLink(first) => {
+                self.tally.hard_links += 1;
+                self.shared.add(first.as_bytes(), false);
+            }
+            WantedSort::Symlink if info.size == 0 || info.size > LONGEST_LINK => {
+                let message = "the archive holds symbolic links that no file system can hold: their targets are empty or too long";
+                self.problems.name(ErrorKind::Corrupt, message, None, name);
+            }
+            WantedSort::File | WantedSort::Symlink => self.tally.bytes += info.size,
+        }
+        self.compare(name, info, &wanted);
+    }
+
+    /// Counts what the target will need for an entry.
+    fn compare(&mut self, name: &[u8], info: &EntryInfo, wanted: &Wanted) {
+        let there = self.target.as_mut().and_then(|target| {
+            let (directory, leaf) = target.parent_of(name).ok()?;
+            Meta::at(directory, if leaf.is_empty() { b"." } else { leaf }).ok()
+        });
+        let size = wanted.allocated.map_or(info.size, |allocated| allocated.min(info.size));
+        match there {
+            Some(there) if there.sort == Sort::File => {
+                self.more_bytes += size.saturating_sub(there.allocated.max(there.stamp.size.min(size)));
+                self.most_replaced = self.most_replaced.max(size);
+            }
+            Some(_) => self.more_bytes += size,
+            None => {
+                self.more_bytes += size;
+                self.more_files += 1;
+            }
+        }
+    }
+
+    /// Names an entry that cannot stand beside another, or as what it is.
+    fn clash(&mut self, clashes: &Clashes, info: &EntryInfo) {
+        let name = info.entry.name.as_bytes();
+        let Ok(wanted) = Wanted::of(self.view, &info.entry) else { return };
+        if wanted.sort != WantedSort::Directory && clashes.has(name) && self.names.is_directory(name).is_some() {
+            let message = "the archive holds names that a directory cannot hold beside others: there twice, or as a file \
+                           (or link) and with more below it";
+            self.problems.name(ErrorKind::Unsupported, message, None, name);
+        }
+        if let WantedSort::HardLink(first) = &wanted.sort
+            && self.choice.takes(name, false)
+            && self.names.is_directory(first.as_bytes()) != Some(false)
+        {
+            let message = "the archive holds hard links whose file is not restored with them";
+            self.problems.name(ErrorKind::Corrupt, message, None, name);
+        }
+    }
+}
+
+/// The longest target of a symbolic link, in bytes (`PATH_MAX`, its closing NUL left out).
+const LONGEST_LINK: u64 = 4095;

@@ -1,0 +1,61 @@
+//! What the tests of directories share: places to dump from and restore to, and the moments run as the engine runs them.
+
+mod conformance;
+mod round_trip;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Options, Selection, Unreadable, View};
+use crate::cancel::Cancel;
+use crate::conformance::{MemoryArchive, Recorder, context};
+use crate::drivers::{Context, Driver, Ended, Extra, Outcome, RestoreOptions};
+use crate::error::Result;
+
+fn options(view: View, root: &Path) -> Options {
+    Options {
+        driver: "test",
+        format: "test/1",
+        root: root.to_owned(),
+        view,
+        selection: Selection::default(),
+        one_file_system: false,
+        unreadable: Unreadable::Fail,
+    }
+}
+
+fn driver(view: View, root: &Path) -> Box<dyn Driver> {
+    super::driver(options(view, root))
+}
+
+/// A context whose reports are kept.
+fn recorded(extra: Option<Extra>) -> (Context, Arc<Recorder>) {
+    let recorder = Arc::new(Recorder::default());
+    let restore = RestoreOptions { extra, ..RestoreOptions::default() };
+    (context(&Cancel::new(), &recorder, restore).unwrap(), recorder)
+}
+
+fn dump(options: Options, context: &Context) -> Result<MemoryArchive> {
+    dump_after(options, context, || ())
+}
+
+/// Dumps; `between` happens after the point in time and before the copy.
+fn dump_after(options: Options, context: &Context, between: impl FnOnce()) -> Result<MemoryArchive> {
+    let mut driver = super::driver(options);
+    let archive = MemoryArchive::new();
+    driver.before_dump(context)?;
+    between();
+    driver.dump(context, archive.writer())?;
+    archive.close()?;
+    driver.after_dump(context, &Ended::Ok)?;
+    assert!(archive.violations().is_empty(), "{:?}", archive.violations());
+    Ok(archive)
+}
+
+fn restore(options: Options, context: &Context, archive: &MemoryArchive) -> Result<Outcome> {
+    let mut driver = super::driver(options);
+    let reader = archive.reader();
+    let outcome = driver.before_restore(context, &reader).and_then(|()| driver.restore(context, &reader));
+    driver.after_restore(context, &Ended::Ok)?;
+    outcome
+}
