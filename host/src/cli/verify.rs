@@ -26,10 +26,10 @@ impl Verify {
     /// Reads every byte.
     pub(super) fn run(self, output: &Arc<Output>) -> Result<Exit, Refused> {
         let archive = open(&self.input, self.expect.as_deref())?;
-        plan::records(archive.manifest(), &self.selection)?;
+        let sets = plan::records(archive.manifest(), &self.selection)?;
         let signals = signals::listen(output)?;
         let session = Session { events: output.clone(), cancel: signals.cancel(), redactor: Redactor::default() };
-        let report = engine::verify(&archive, &session);
+        let report = engine::verify(&archive, &sets, &session);
         Ok(Exit::Run(report.exit_code))
     }
 }

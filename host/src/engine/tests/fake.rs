@@ -243,7 +243,14 @@ impl Place {
     }
 
     pub(super) fn verify(&self) -> Report {
-        self.finished(verify(&self.reader(), &self.session()))
+        self.verify_only(|_| true)
+    }
+
+    /// Verifies the sets whose path is wanted.
+    pub(super) fn verify_only(&self, wanted: impl Fn(&str) -> bool) -> Report {
+        let archive = self.reader();
+        let sets: Vec<_> = archive.manifest().sets.iter().filter(|record| wanted(record.path.as_str())).collect();
+        self.finished(verify(&archive, &sets, &self.session()))
     }
 
     pub(super) fn reader(&self) -> ArchiveReader {

@@ -49,6 +49,20 @@ fn a_changed_byte_is_a_failure() {
 }
 
 #[test]
+fn of_some_sets_only_these_and_the_links_between_them_are_verified() {
+    let place = Place::new();
+    dump(&place, &["a.jpg", "b.jpg"]);
+    let bytes = std::fs::read(place.archive()).unwrap();
+    let at = bytes.windows(7).position(|window| window == b"content").expect("so short a text is stored as it is");
+    std::fs::OpenOptions::new().write(true).open(place.archive()).unwrap().write_all_at(b"CONTENT", at as u64).unwrap();
+    let report = place.verify_only(|set| set == "database");
+    assert_eq!((report.outcome, report.sets.len()), (RunOutcome::Ok, 1), "the damage is elsewhere, the link leads elsewhere");
+    let report = place.verify_only(|set| set == "media");
+    assert_eq!((report.outcome, report.failures.len()), (RunOutcome::Failed, 1));
+    assert_eq!(Place::told(&report), ["`media/a.jpg`: its CRC-32 is not the one that was declared"]);
+}
+
+#[test]
 fn an_interrupted_verification_says_so() {
     let place = Place::new();
     dump(&place, &["a.jpg"]);
