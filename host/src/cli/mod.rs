@@ -12,6 +12,7 @@ mod init;
 mod intent;
 mod list;
 mod output;
+mod panics;
 mod plan;
 mod restore;
 mod signals;
@@ -47,7 +48,8 @@ fn understand(arguments: Arguments) -> Result<Exit, Refused> {
     let Intent { style, results, task } = Intent::of(arguments, &around);
     let output = Arc::new(Output::new(style, results));
     let command = task.command();
-    let end = task.run(&output, &around).and_then(|exit| {
+    let end = panics::guard(&output, || {
+        let exit = task.run(&output, &around)?;
         output.printer.finish()?;
         Ok(exit)
     });

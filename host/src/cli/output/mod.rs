@@ -104,6 +104,13 @@ impl Output {
         }
     }
 
+    /// Says something to people who asked for more.
+    pub(super) fn debug(&self, message: &str) {
+        if self.style.level <= Level::Debug && self.speaks() {
+            self.printer.note(&log(None, Level::Debug, message));
+        }
+    }
+
     /// Warns.
     pub(super) fn warn(&self, message: &str) {
         self.emit(Event::Log { set: None, level: Level::Warn, message: message.to_owned() });

@@ -122,17 +122,9 @@ impl Ended<'_> {
         match self.command {
             Command::Dump => vec![Line::looking(Look::Bad, format!("dump {how}")).then(": no archive was written")],
             Command::Verify => vec![Line::looking(Look::Bad, format!("verify {how}"))],
-            Command::Restore => {
-                let nothing = self.sets.iter().all(|set| set.state == SetState::Untouched);
-                let what = if nothing { ": nothing was changed" } else { ": what became of the sets" };
-                let mut lines = vec![Line::looking(Look::Bad, format!("restore {how}")).then(what)];
-                if !nothing {
-                    let mut table = Table::new([words("set"), words("state")]);
-                    self.sets.iter().for_each(|set| table.row([Line::looking(Look::Strong, set.set.as_str()), state(set.state)]));
-                    lines.extend(table.lines(None).into_iter().skip(1));
-                }
-                lines
-            }
+            // What became of each set has been said as an error.
+            Command::Restore if self.sets.iter().any(|set| set.state != SetState::Untouched) => Vec::new(),
+            Command::Restore => vec![Line::looking(Look::Bad, format!("restore {how}")).then(": nothing was changed")],
         }
     }
 }
@@ -141,14 +133,6 @@ fn amounts(totals: Totals, stored: Option<u64>) -> Vec<Line> {
     let mut cells = vec![Line::plain(count(totals.entries)), Line::plain(size(totals.bytes))];
     cells.extend(stored.map(|stored| Line::plain(size(stored))));
     cells
-}
-
-fn state(state: SetState) -> Line {
-    match state {
-        SetState::Done => Line::looking(Look::Good, "restored"),
-        SetState::Untouched => Line::looking(Look::Faint, "untouched"),
-        SetState::HalfDone => Line::looking(Look::Bad, "half done").then(": neither what it was nor what the archive holds"),
-    }
 }
 
 /// What a point in time is worth.
