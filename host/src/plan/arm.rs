@@ -92,13 +92,14 @@ fn find<'k>(planning: &mut Planning<'_>, kinds: Kinds<'k>, set: &SetConfig, choi
                     None => format!("this version of dr-host has {}", list(names)),
                 };
                 let problem = Problem::new(format!("unknown driver `{}`", name.escape_debug())).hint(hint);
-                planning.problems.push(problem.at(planning.config.source.place(at)));
+                let place = Some(planning.config.source.place(at)).filter(|_| !planning.config.is_default);
+                planning.problems.push(Problem { place, ..problem });
             }
             found
         }
         DriverChoice::Unread => None,
         DriverChoice::ByScheme(scheme) => {
-            let found = kinds.iter().copied().find(|kind| kind.url_schemes().contains(&scheme.as_str()));
+            let found = default_set::database(kinds, scheme);
             if found.is_none() && kept {
                 planning.problems.push(default_set::unknown_scheme(set, scheme, kinds));
             }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Kinds;
 use crate::config::{Config, DriverChoice, Environment, Problem, SetConfig, Values, list};
+use crate::drivers::Kind;
 use crate::name::SetPath;
 use crate::redact;
 
@@ -81,6 +82,11 @@ pub(super) fn no_sets(config: &Config) -> Problem {
     } else {
         Problem::new(format!("`{}` has no set", config.source.name())).hint("add a `[[set]]` with `name` and `driver`")
     }
+}
+
+/// The kind that dumps databases at URLs of this scheme. Media have schemes too: `file:`, say, which some use for a database.
+pub(super) fn database<'k>(kinds: Kinds<'k>, scheme: &str) -> Option<&'k dyn Kind> {
+    kinds.iter().copied().find(|kind| kind.name() != MEDIA.2 && kind.url_schemes().contains(&scheme))
 }
 
 /// What is wrong with a database whose URL no driver dumps.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Kinds, default_set};
-use crate::config::Environment;
+use crate::config::{Environment, list};
 
 /// A commented configuration from what the environment shows. It refers to the variables and holds none of their values.
 pub fn init(environment: &Environment, kinds: Kinds<'_>) -> String {
@@ -11,7 +11,7 @@ pub fn init(environment: &Environment, kinds: Kinds<'_>) -> String {
     let mut text = String::from(HEAD);
     for (variable, name, url) in &found.databases {
         let scheme = default_set::scheme(url).unwrap_or_default();
-        match kinds.iter().find(|kind| kind.url_schemes().contains(&scheme.as_str())) {
+        match default_set::database(kinds, &scheme) {
             Some(kind) => text.push_str(&set(name, kind.name(), variable)),
             None => {
                 text.push_str(&format!("# `{variable}` names a database that this version of dr-host has no driver for.\n"));
@@ -73,26 +73,52 @@ fn set(name: &str, driver: &str, variable: &str) -> String {
 
 /// A driver's settings, each with its description, as a comment.
 fn example(name: &str, summary: &str, schema: &Value) -> String {
-    let mut text = format!("{summary}\n\n[[set]]\nname = \"my-{name}\"\ndriver = \"{name}\"\n");
+    let mut text = format!("`{name}`: {summary}\n\n[[set]]\nname = \"my-{name}\"\ndriver = \"{name}\"\n");
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (key, property) in schema["properties"].as_object().into_iter().flatten() {
-        let description = property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        let needed = if required.contains(&key.as_str()) { " (required)" } else { "" };
-        text.push_str(&format!("{key} = {}    # {description}{needed}\n", sample(property)));
+        let resolved = resolve(schema, property);
+        let choices = choices(resolved);
+        let mut description = property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !choices.is_empty() {
+            description.push_str(&format!(" One of {}.", list(choices.iter().copied())));
+        }
+        if required.contains(&key.as_str()) {
+            description.push_str(" Required.");
+        }
+        text.push_str(&commented(&wrap(&description)));
+        text.push_str(&format!("{key} = {}\n", sample(property, resolved, &choices)));
     }
     commented(&text) + "\n"
 }
 
+/// The schema that a property refers to, or the one of two that is not for `null`.
+fn resolve<'s>(schema: &'s Value, property: &'s Value) -> &'s Value {
+    let is_null = |alternative: &&Value| alternative["type"] == "null";
+    let alternative = property["anyOf"].as_array().and_then(|alternatives| alternatives.iter().find(|one| !is_null(one)));
+    let property = alternative.unwrap_or(property);
+    let definition = property["$ref"].as_str().and_then(|reference| schema.pointer(reference.trim_start_matches('#')));
+    definition.unwrap_or(property)
+}
+
+/// The words that may be chosen from.
+fn choices(property: &Value) -> Vec<&str> {
+    let words = property["enum"].as_array().into_iter().flatten();
+    let constants = property["oneOf"].as_array().into_iter().flatten().map(|one| &one["const"]);
+    words.chain(constants).filter_map(Value::as_str).collect()
+}
+
 /// A value to begin with: the default, the first of a choice, or an empty one of its type.
-fn sample(property: &Value) -> String {
-    let default = property.get("default").filter(|default| !default.is_null());
-    let first = default.or_else(|| property["examples"].get(0)).or_else(|| property["enum"].get(0));
-    if let Some(value) = first.filter(|value| !value.is_object()) {
-        return value.to_string();
+fn sample(property: &Value, resolved: &Value, choices: &[&str]) -> String {
+    let default = property.get("default").filter(|default| default.is_string() || default.is_number() || default.is_boolean());
+    if let Some(default) = default {
+        return default.to_string();
     }
-    let kind = property["type"].as_str().or_else(|| property["type"][0].as_str());
+    if let Some(first) = choices.first() {
+        return format!("\"{first}\"");
+    }
+    let kind = resolved["type"].as_str().or_else(|| resolved["type"][0].as_str());
     match kind {
-        Some("integer" | "number") => "0",
+        Some("integer" | "number") => "1",
         Some("boolean") => "false",
         Some("array") => "[]",
         Some("object") => "{}",
@@ -100,6 +126,26 @@ fn sample(property: &Value) -> String {
     }
     .to_owned()
 }
+
+/// The text in lines of at most [`WIDTH`] characters, as far as its words allow.
+fn wrap(text: &str) -> String {
+    let mut lines = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let separator = match length {
+            0 => "",
+            length if length + word.chars().count() < WIDTH => " ",
+            _ => "\n",
+        };
+        length = if separator == "\n" { 0 } else { length + separator.len() } + word.chars().count();
+        lines.push_str(separator);
+        lines.push_str(word);
+    }
+    lines
+}
+
+/// The width of a description, in characters.
+const WIDTH: usize = 110;
 
 /// Each line as a comment.
 fn commented(text: &str) -> String {

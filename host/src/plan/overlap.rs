@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::arm::ArmedSet;
 use super::{Planning, Warning, arm};
-use crate::config::Problem;
+use crate::config::{Problem, SetConfig};
 use crate::drivers::Occupied;
 use crate::name::SetPath;
 
@@ -109,8 +109,8 @@ fn unknown_places(planning: &mut Planning<'_>, claims: &[Claim]) {
     if !claims.iter().any(|claim| claim.is_tree && claim.kept) {
         return;
     }
-    let sets = arm::in_order(&planning.sets);
-    let unknown: Vec<SetPath> = sets.into_iter().filter(|set| !set.kept && set.armed.is_none()).map(|set| set.path.clone()).collect();
+    let is_unknown = |set: &&SetConfig| !set.settings.is_complete() && !planning.selection.keeps(&set.path);
+    let unknown: Vec<&SetPath> = planning.config.all_sets().into_iter().filter(is_unknown).map(|set| &set.path).collect();
     for set in unknown {
         let message = format!("`{set}` is skipped and lacks a setting, so nobody knows whether it lies inside another set");
         planning.warn(None, message);

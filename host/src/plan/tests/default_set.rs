@@ -67,6 +67,10 @@ fn a_database_without_a_driver_is_named_unless_it_is_skipped() {
    = it dumps `table:`; leave this database out with `--skip x-database`"
     );
     assert!(default(&variables, &selection(&[], &["shop-database", "x-database"])).is_ok());
+    let at_bucket = [("DATABASE_URL", "s3://shop/db")];
+    assert!(
+        problems(default(&at_bucket, &Selection::default())).starts_with("`DATABASE_URL`: this version of dr-host has no driver for `s3:`")
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Plans of small trees, with two kinds of driver of the tests' own: `table`, which has columns, and `tree`, which has names.
 
 mod default_set;
+mod documentation;
 mod links;
 mod overlap;
 mod restore;
