@@ -30,7 +30,7 @@ pub struct Options {
     pub many: usize,
     /// How many bytes the large item has.
     pub large: usize,
-    /// At how many calls of a run a fault is injected, at most; further calls of that run stay untried.
+    /// At how many calls of a run a fault is injected, at most; a driver that needs more fails the case.
     pub calls: u64,
     /// Within what time a driver ends once it is cancelled.
     pub patience: Duration,
@@ -60,12 +60,12 @@ pub fn cases() -> impl Iterator<Item = &'static str> {
 
 /// Runs the suite against one driver.
 pub fn run(subject: &dyn Subject, options: &Options) -> Report {
-    let suite = cases::Suite { subject, options };
     let chosen = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     let run_one = |(name, case): &(&'static str, cases::CaseFn)| {
         let begun = Instant::now();
+        let suite = cases::Suite::new(subject, options);
         let verdict = match case(&suite) {
-            Ok(()) => Verdict::Passed,
+            Ok(()) => Verdict::Passed(suite.into_tried()),
             Err(cases::Stop::Broken(how)) => Verdict::Failed(how),
             Err(cases::Stop::LeftOut(why)) => Verdict::LeftOut(why),
         };

@@ -26,8 +26,8 @@ pub struct Case {
 /// What came of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The driver keeps this part of the contract.
-    Passed,
+    /// The driver keeps this part of the contract; what was tried, where that differs from driver to driver.
+    Passed(String),
     /// The driver breaks it: how.
     Failed(String),
     /// The case makes no sense for this driver: why.
@@ -44,7 +44,7 @@ impl Report {
     pub fn failures(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.cases.iter().filter_map(|case| match &case.verdict {
             Verdict::Failed(why) => Some((case.name, why.as_str())),
-            Verdict::Passed | Verdict::LeftOut(_) => None,
+            Verdict::Passed(_) | Verdict::LeftOut(_) => None,
         })
     }
 
@@ -53,27 +53,25 @@ impl Report {
     }
 }
 
-/// A table, one line a case; what went wrong stands below its case.
+/// A table, one line a case.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.cases.iter().map(|case| case.name.chars().count()).max().unwrap_or(0);
         for case in &self.cases {
             let (word, why) = match &case.verdict {
-                Verdict::Passed => ("passed", None),
-                Verdict::Failed(why) => ("FAILED", Some(why)),
-                Verdict::LeftOut(why) => ("left out", Some(why)),
+                Verdict::Passed(tried) => ("passed", tried),
+                Verdict::Failed(why) => ("FAILED", why),
+                Verdict::LeftOut(why) => ("left out", why),
             };
-            writeln!(f, "{word:<8}  {:<width$}  {:>7.2} s", case.name, case.took.as_secs_f64())?;
-            if let Some(why) = why {
-                writeln!(f, "          {}", why.replace('\n', "\n          "))?;
-            }
+            let line = format!("{word:<8}  {:>6.2} s  {:<width$}  {}", case.took.as_secs_f64(), case.name, why.replace('\n', " "));
+            writeln!(f, "{}", line.trim_end())?;
         }
         write!(
             f,
             "{}: {} cases, {} passed, {} failed, {} left out",
             self.subject,
             self.cases.len(),
-            self.count(|verdict| *verdict == Verdict::Passed),
+            self.count(|verdict| matches!(verdict, Verdict::Passed(_))),
             self.count(|verdict| matches!(verdict, Verdict::Failed(_))),
             self.count(|verdict| matches!(verdict, Verdict::LeftOut(_))),
         )

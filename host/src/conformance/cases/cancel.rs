@@ -31,16 +31,17 @@ pub(super) fn dump_at_every_call(suite: &Suite<'_>) -> Result<(), Stop> {
     let items = suite.few();
     let source = suite.filled(&items)?;
     let whole = suite.dump(source.as_ref())?;
-    for at in 1..=suite.options.calls {
+    suite.every_call(|at| {
         let cancel = Cancel::new();
         let trigger = Trigger::cancel(at, &cancel);
         let dumped = suite.dump_with(source.as_ref(), &cancel, &trigger)?;
-        let Some((call, when)) = trigger.fired() else { break };
+        let Some((call, when)) = trigger.fired() else { return Ok(None) };
         let context = |how| format!("cancelled in `{call:?}` (call {at}): {how}");
         check_dump(&dumped, &whole).map_err(context)?;
         in_time(suite, when, dumped.ended_at).map_err(context)?;
         tidy(source.as_ref()).map_err(context)?;
-    }
+        Ok(Some(call))
+    })?;
     same(&items, &look(source.as_ref())?).map_err(|how| format!("dumps that were cancelled changed their source: {how}"))?;
     suite.dump(source.as_ref()).map_err(|how| format!("after dumps that were cancelled: {how}"))?;
     Ok(())
@@ -48,19 +49,18 @@ pub(super) fn dump_at_every_call(suite: &Suite<'_>) -> Result<(), Stop> {
 
 pub(super) fn restore_at_every_call(suite: &Suite<'_>) -> Result<(), Stop> {
     let over = Over::new(suite)?;
-    for at in 1..=suite.options.calls {
+    Ok(suite.every_call(|at| {
         let cancel = Cancel::new();
         let trigger = Trigger::cancel(at, &cancel);
-        let wrapped = Arc::clone(&trigger);
         let target = suite.filled(&over.old)?;
-        let restored = suite
-            .restore_cancelled_by(target.as_ref(), &over.archive, &cancel, overwrite(), |reader| FaultyReader::new(reader, wrapped))?;
-        let Some((call, when)) = trigger.fired() else { break };
+        let faulty = |reader| FaultyReader::new(reader, Arc::clone(&trigger));
+        let restored = suite.restore_cancelled_by(target.as_ref(), &over.archive, &cancel, overwrite(), faulty)?;
+        let Some((call, when)) = trigger.fired() else { return Ok(None) };
         let context = |how| format!("cancelled in `{call:?}` (call {at}): {how}");
         check_restore(suite, &over, target.as_ref(), &restored).map_err(context)?;
         in_time(suite, when, restored.ended_at).map_err(context)?;
-    }
-    Ok(())
+        Ok(Some(call))
+    })?)
 }
 
 /// How many moments of a run are tried.

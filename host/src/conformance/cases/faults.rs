@@ -1,5 +1,7 @@
 //! The archive fails: at every call, or with damage. The driver must say so, whatever else it does.
 
+use std::sync::Arc;
+
 use super::super::fault::{Call, FaultyReader, Trigger, is_injected};
 use super::super::{Contents, MemoryArchive};
 use super::{Broken, Restored, Stop, Suite, describe, expect, look, overwrite, same, tidy};
@@ -9,17 +11,18 @@ use crate::error::{Error, Result as DriverResult};
 pub(super) fn writer_fails(suite: &Suite<'_>) -> Result<(), Stop> {
     let items = suite.few();
     let source = suite.filled(&items)?;
-    for at in 1..=suite.options.calls {
+    suite.every_call(|at| {
         let trigger = Trigger::fail(at);
         let dumped = suite.dump_with(source.as_ref(), &Cancel::new(), &trigger)?;
         let Some((call, _)) = trigger.fired() else {
             dumped.result.map_err(|error| format!("nothing failed, and yet the dump did: {}", describe(&error)))?;
-            break;
+            return Ok(None);
         };
         told_of(&dumped.result, call, at)?;
         tidy(source.as_ref())?;
         suite.dump(source.as_ref()).map_err(|how| format!("repeated after `{call:?}` (call {at}) had failed: {how}"))?;
-    }
+        Ok(Some(call))
+    })?;
     same(&items, &look(source.as_ref())?).map_err(|how| format!("dumps that failed changed their source: {how}"))?;
     Ok(())
 }
@@ -39,22 +42,20 @@ fn wraps(error: &Error, call: Call) -> Result<(), Broken> {
 
 pub(super) fn reader_fails(suite: &Suite<'_>) -> Result<(), Stop> {
     let over = Over::new(suite)?;
-    for at in 1..=suite.options.calls {
+    Ok(suite.every_call(|at| {
         let trigger = Trigger::fail(at);
         let target = suite.filled(&over.old)?;
-        let wrapped = std::sync::Arc::clone(&trigger);
-        let restored = suite.restore_cancelled_by(target.as_ref(), &over.archive, &Cancel::new(), overwrite(), |reader| {
-            FaultyReader::new(reader, wrapped)
-        })?;
+        let faulty = |reader| FaultyReader::new(reader, Arc::clone(&trigger));
+        let restored = suite.restore_cancelled_by(target.as_ref(), &over.archive, &Cancel::new(), overwrite(), faulty)?;
         let Some((call, _)) = trigger.fired() else {
             restored.result.map_err(|error| format!("nothing failed, and yet the restore did: {}", describe(&error)))?;
             expect(target.as_ref(), &over.new)?;
-            break;
+            return Ok(None);
         };
         told_of(&restored.result, call, at)?;
         over.check_and_repeat(suite, target.as_ref(), &restored).map_err(|how| format!("`{call:?}` (call {at}) failed: {how}"))?;
-    }
-    Ok(())
+        Ok(Some(call))
+    })?)
 }
 
 pub(super) fn damaged_entry(suite: &Suite<'_>) -> Result<(), Stop> {

@@ -5,12 +5,15 @@ mod cancel;
 mod faults;
 mod moments;
 mod round_trip;
+mod stranger;
 mod target;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bench::{self, Broken, Dumped, Restored, Run, describe};
-use super::fault::{FaultyReader, FaultyWriter, Trigger};
+use super::fault::{Call, FaultyReader, FaultyWriter, Trigger};
 use super::{Atomicity, Contents, MemoryArchive, Options, Place, Subject};
 use crate::archive::{Reader, Writer};
 use crate::cancel::Cancel;
@@ -40,6 +43,7 @@ pub(super) const ALL: &[(&str, CaseFn)] = &[
     ("restore twice", target::twice),
     ("restore of an archive with nothing in it", target::empty_archive),
     ("restore of names that the target cannot hold", target::names_not_held),
+    ("restore of an archive that a stranger made", stranger::wrong_in_one_way),
     ("writer fails at every call", faults::writer_fails),
     ("reader fails at every call", faults::reader_fails),
     ("entry turns out damaged at its end", faults::damaged_entry),
@@ -68,6 +72,7 @@ impl From<Broken> for Stop {
 pub(super) struct Suite<'a> {
     pub(super) subject: &'a dyn Subject,
     pub(super) options: &'a Options,
+    tried: RefCell<String>,
 }
 
 /// What the user says who wants the target to become what the archive holds, whatever stands there.
@@ -89,7 +94,38 @@ fn noise(seed: u64, size: usize) -> Vec<u8> {
     bytes
 }
 
-impl Suite<'_> {
+impl<'a> Suite<'a> {
+    /// For one case.
+    pub(super) fn new(subject: &'a dyn Subject, options: &'a Options) -> Self {
+        Self { subject, options, tried: RefCell::default() }
+    }
+
+    /// Notes what was tried, where the case's name does not say it all.
+    fn tried(&self, what: String) {
+        self.tried.replace(what);
+    }
+
+    /// What was tried.
+    pub(super) fn into_tried(self) -> String {
+        self.tried.into_inner()
+    }
+
+    /// The numbers of the calls to try, one after another, until a run gets by without the chosen one.
+    fn every_call(&self, mut one: impl FnMut(u64) -> Result<Option<Call>, Broken>) -> Result<(), Broken> {
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        for at in 1..=self.options.calls {
+            match one(at)? {
+                Some(call) => *seen.entry(format!("{call:?}").to_lowercase()).or_default() += 1,
+                None => {
+                    let counts: Vec<_> = seen.iter().map(|(call, times)| format!("{times} {call}")).collect();
+                    self.tried(counts.join(", "));
+                    return Ok(());
+                }
+            }
+        }
+        Err(format!("the run needs more than {} calls for a few items: too many to try them all", self.options.calls))
+    }
+
     /// Items of these names and contents, without those that the subject cannot hold.
     fn items<'n>(&self, items: impl IntoIterator<Item = (&'n [u8], Vec<u8>)>) -> Contents {
         let named = items.into_iter().map(|(name, content)| (EntryName::from_bytes(name), content));

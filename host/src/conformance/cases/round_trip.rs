@@ -17,6 +17,7 @@ pub(super) fn few(suite: &Suite<'_>) -> Result<(), Stop> {
 /// Names that were lost or mistaken somewhere before.
 pub(super) fn odd_names(suite: &Suite<'_>) -> Result<(), Stop> {
     let items = suite.items(ODD_NAMES.iter().map(|name| (*name, name.to_vec())));
+    suite.tried(format!("{} of {} names", items.len(), ODD_NAMES.len()));
     if items.is_empty() {
         return Err(Stop::LeftOut("the subject holds none of the odd names".into()));
     }

@@ -1,0 +1,53 @@
+//! Every driver of the registry keeps the contract: the suite of `dr_host::conformance` against each, on real places.
+
+mod directory;
+mod sqlite;
+
+use std::path::Path;
+
+use dr_host::conformance::{Options, Subject, cases, run};
+use dr_host::drivers::{Driver, Settings, registry};
+use dr_host::error::{Error, ErrorKind, Result};
+
+use directory::DirectorySubject;
+use sqlite::{Journal, SqliteSubject};
+
+/// Runs the whole suite; a failure shows the table of all cases.
+#[track_caller]
+fn keeps_the_contract(subject: &dyn Subject) {
+    let report = run(subject, &Options::default());
+    assert_eq!(report.cases.len(), cases().count());
+    assert!(report.passed(), "{report}");
+}
+
+#[test]
+fn filesystem_keeps_the_contract() {
+    keeps_the_contract(&DirectorySubject { driver: "filesystem" });
+}
+
+#[test]
+fn media_in_a_directory_keeps_the_contract() {
+    keeps_the_contract(&DirectorySubject { driver: "media" });
+}
+
+#[test]
+fn sqlite_with_a_write_ahead_log_keeps_the_contract() {
+    keeps_the_contract(&SqliteSubject { journal: Journal::Wal });
+}
+
+#[test]
+fn sqlite_with_a_rollback_journal_keeps_the_contract() {
+    keeps_the_contract(&SqliteSubject { journal: Journal::Delete });
+}
+
+/// A driver of the registry, configured as by a file in `base`.
+fn configured(kind: &str, base: &Path, settings: serde_json::Value) -> Result<Box<dyn Driver>> {
+    let kind = registry::find(kind).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no driver `{kind}` is registered")))?;
+    let serde_json::Value::Object(values) = settings else {
+        return Err(Error::new(ErrorKind::InvalidConfig, "settings are an object"));
+    };
+    kind.configure(&Settings { values, base: base.to_owned() }).map_err(|wrong| {
+        let all: Vec<_> = wrong.iter().map(|wrong| format!("{}: {}", wrong.pointer, wrong.message)).collect();
+        Error::new(ErrorKind::InvalidConfig, all.join("; "))
+    })
+}
