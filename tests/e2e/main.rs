@@ -2,10 +2,12 @@
 
 mod ancestor;
 mod coherence;
+mod config;
 mod conformance;
 mod crash;
 mod engine;
 mod engine_story;
 mod links;
+mod plan;
 mod quickstart;
 mod sqlite;
