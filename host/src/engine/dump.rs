@@ -107,7 +107,7 @@ impl Dump<'_> {
         self.run.emit(Event::SetFinished { summary: summary.clone() });
         match dumped {
             Ok(dumped) => Ok(Dumped { seconds, ..dumped }),
-            Err(error) => Err(self.run.fail(job.failure(Moment::Dump, &error))),
+            Err(error) => Err(self.run.fail_beside(job.failure(Moment::Dump, &error))),
         }
     }
 

@@ -131,7 +131,7 @@ impl<'a> Restore<'a> {
                 outcome.notes.iter().for_each(|(key, value)| job.reporter.log(Level::Info, format!("{key}: {value}")));
                 Ok(())
             }
-            Err(error) => Err(self.run.fail(job.failure(Moment::Restore, &error))),
+            Err(error) => Err(self.run.fail_beside(job.failure(Moment::Restore, &error))),
         }
     }
 

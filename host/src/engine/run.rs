@@ -110,9 +110,22 @@ impl Run {
 
     /// Takes note of a failure, and says it. What was only cancelled is no cause, and is kept back.
     pub(super) fn fail(&self, failure: Failure) -> Stopped {
+        self.fail_unless(failure, |_| false)
+    }
+
+    /// As [`Run::fail`], for a set that others may run beside: of what stops all of them (a full disk), one tells.
+    pub(super) fn fail_beside(&self, failure: Failure) -> Stopped {
+        let (kind, message) = (failure.kind, failure.message.clone());
+        self.fail_unless(failure, |told| (told.kind, &told.message) == (kind, &message))
+    }
+
+    fn fail_unless(&self, failure: Failure, told: impl Fn(&Failure) -> bool) -> Stopped {
         let mut failed = lock(&self.failed);
         if failure.kind == ErrorKind::Cancelled {
             failed.cancelled.get_or_insert(failure);
+            return Stopped;
+        }
+        if failed.failures.iter().any(told) {
             return Stopped;
         }
         failed.uninterrupted |= failed.failures.is_empty() && !self.session.cancel.is_cancelled();

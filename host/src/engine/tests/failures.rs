@@ -1,7 +1,7 @@
 //! Dumps that fail or are interrupted: what is reported, who is told, and that no archive is left.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 
 use super::fake::{Place, group, tree};
 use crate::archive::{Entry, Writer};
@@ -58,6 +58,21 @@ fn what_runs_beside_a_failing_set_is_cancelled_and_not_blamed() {
     assert_eq!((report.outcome, report.exit_code), (RunOutcome::Failed, 1));
     assert_eq!(Place::told(&report), ["g/nested/bad (fake, dump): no such table"]);
     assert!(!place.asked().contains(&"never dump".into()));
+}
+
+#[test]
+fn what_stops_all_that_run_side_by_side_is_told_once() {
+    let place = Place::new();
+    let meeting = Arc::new(Barrier::new(2));
+    let child = |path| {
+        let meeting = meeting.clone();
+        place.fake(path).on("dump", move |_| {
+            meeting.wait();
+            Err(Error::new(ErrorKind::Unavailable, "no space left on device"))
+        })
+    };
+    let report = place.dump(&mut tree(vec![group("g", true, vec![child("g/a").set(), child("g/b").set()])]));
+    assert_eq!(report.failures.len(), 1, "{:?}", Place::told(&report));
 }
 
 #[test]
