@@ -33,10 +33,6 @@ impl Hasher {
         self.size += bytes.len() as u64;
     }
 
-    pub(super) fn size(&self) -> u64 {
-        self.size
-    }
-
     pub(super) fn finish(self) -> Digest {
         Digest { crc: self.crc.finalize(), size: self.size, sha256: self.sha256.finalize().into() }
     }

@@ -15,6 +15,10 @@ const ZIP64_END: u32 = 0x0606_4b50;
 const ZIP64_LOCATOR: u32 = 0x0706_4b50;
 const END: u32 = 0x0605_4b50;
 
+/// What a local header takes without its name and extra fields.
+const LOCAL_LENGTH: usize = 30;
+/// What the sizes take in an extra field.
+const ZIP64_SIZES_LENGTH: usize = 20;
 /// What a record of the central directory takes without its name and extra fields.
 const CENTRAL_LENGTH: usize = 46;
 /// What the extended timestamp takes.
@@ -91,7 +95,7 @@ impl Header {
     pub(super) fn local(&self, content: Option<&Content>) -> Vec<u8> {
         let zip64 = content.is_some_and(Content::needs_zip64);
         let extra = self.extra(content.filter(|_| zip64), None);
-        let mut out = Record::new(LOCAL_HEADER, 30 + self.name.len() + extra.len());
+        let mut out = Record::new(LOCAL_HEADER, LOCAL_LENGTH + self.name.len() + extra.len());
         out.u16(self.version_needed(zip64));
         self.common(&mut out, content.is_none(), content);
         out.u16(length(self.name.len()));
@@ -107,7 +111,7 @@ impl Header {
         let zip64 = content.needs_zip64();
         let extra = self.extra(Some(content).filter(|_| zip64), Some(place.offset).filter(|_| far));
         let version = self.version_needed(zip64 || far);
-        let mut out = Record::new(CENTRAL_HEADER, 46 + self.name.len() + extra.len());
+        let mut out = Record::new(CENTRAL_HEADER, CENTRAL_LENGTH + self.name.len() + extra.len());
         out.u16(MADE_BY_UNIX | version);
         out.u16(version);
         self.common(&mut out, place.streamed, Some(content));
@@ -190,8 +194,15 @@ impl Central {
 
     /// Where the entry ends: behind its descriptor where it has one. `None` beyond any file's size.
     pub(super) fn end(&self) -> Option<u64> {
-        let around = (self.local().len() + self.trailer().len()) as u64;
-        self.place.offset.checked_add(around)?.checked_add(self.content.stored)
+        let zip64 = self.content.needs_zip64();
+        let sizes = if zip64 && !self.place.streamed { ZIP64_SIZES_LENGTH } else { 0 };
+        let trailer = match (self.place.streamed, zip64) {
+            (false, _) => 0,
+            (true, false) => 16,
+            (true, true) => 24,
+        };
+        let around = LOCAL_LENGTH + self.header.name.len() + sizes + TIMESTAMP_LENGTH + trailer;
+        self.place.offset.checked_add(around as u64)?.checked_add(self.content.stored)
     }
 
     /// Reads the first record of a piece of the central directory; says how long it is.
@@ -374,5 +385,82 @@ fn dos_date_time(modified: i32) -> (u16, u16) {
             u16::try_from(year - 1980).unwrap_or_default() << 9 | part(at.month()) << 5 | part(at.day()),
             part(at.hour()) << 11 | part(at.minute()) << 5 | (part(at.second()) / 2),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadRecord, Central, Content, Directory, Header, Place, end, parse_end};
+    use crate::archive::compression::Method;
+
+    const EDGES: [u64; 6] = [0, 1, u32::MAX as u64 - 1, u32::MAX as u64, u32::MAX as u64 + 1, 1 << 50];
+
+    fn every_central() -> impl Iterator<Item = Central> {
+        let sizes = EDGES.into_iter().flat_map(|size| EDGES.map(|stored| (size, stored)));
+        sizes.flat_map(|(size, stored)| EDGES.map(|offset| (size, stored, offset))).flat_map(|(size, stored, offset)| {
+            [(Method::Zstd, false, "a/ü", 1_700_000_001), (Method::Store, true, "a", i32::MIN), (Method::Deflate, true, "d/", i32::MAX)]
+                .map(|(method, streamed, name, modified)| Central {
+                    header: Header { name: name.into(), method, modified },
+                    content: Content { crc: 0xdead_beef, size, stored },
+                    place: Place { offset, streamed },
+                    mode: 0o100_644,
+                })
+        })
+    }
+
+    #[test]
+    fn a_record_says_what_it_was_made_of() {
+        for central in every_central() {
+            let mut bytes = central.bytes();
+            let length = bytes.len();
+            bytes.extend_from_slice(b"more");
+            assert_eq!(Central::parse(&bytes), Ok((central, length)));
+        }
+    }
+
+    #[test]
+    fn an_entry_ends_behind_all_that_is_written_of_it() {
+        for central in every_central() {
+            let around = (central.local().len() + central.trailer().len()) as u64;
+            assert_eq!(central.end(), Some(central.place.offset + around + central.content.stored), "{central:?}");
+        }
+    }
+
+    #[test]
+    fn no_flipped_bit_of_a_record_says_the_same() {
+        for central in every_central().step_by(41) {
+            let bytes = central.bytes();
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert_ne!(Central::parse(&flipped), Ok((central.clone(), bytes.len())), "bit {bit} of {central:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_cut_is_told_from_one_that_is_foreign() {
+        let bytes = every_central().next().unwrap().bytes();
+        for length in 0..bytes.len() {
+            assert_eq!(Central::parse(&bytes[..length]), Err(BadRecord::Cut));
+        }
+        assert_eq!(Central::parse(&[b'x'; 200]), Err(BadRecord::Foreign));
+    }
+
+    #[test]
+    fn the_end_is_found_again_and_no_flipped_bit_of_it_is_overlooked() {
+        for (entries, offset, size) in
+            [(0, 0, 0), (1, 76, 100), (65_534, 5, 5), (65_535, 5, 5), (3, u32::MAX.into(), 7), (3, 1 << 40, 1 << 33)]
+        {
+            let directory = Directory { entries, offset, size };
+            let bytes = [b"before".to_vec(), end(&directory, 43)].concat();
+            assert_eq!(parse_end(&bytes, 43), Some(directory));
+            assert_eq!(parse_end(&bytes, 42), None);
+            for bit in 6 * 8..bytes.len() * 8 {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert_ne!(parse_end(&flipped, 43), Some(directory), "bit {bit}");
+            }
+        }
     }
 }

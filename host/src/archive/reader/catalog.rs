@@ -2,6 +2,7 @@
 //! also finds everything that these show to be wrong.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -13,8 +14,8 @@ use super::super::manifest::{self, Manifest, SetRecord};
 use super::super::spool::{Cursor, Position, Spool};
 use super::super::zip::{self, Central, Header, Place};
 use super::File;
-use super::content::Lines;
 use super::directory::Records;
+use super::lines::Lines;
 use super::manifest_check;
 use super::verify::Damage;
 use crate::cancel::Cancel;
@@ -37,6 +38,7 @@ struct Slot {
     line: Position,
     method: Method,
     streamed: bool,
+    directory: bool,
     indexed: bool,
 }
 
@@ -67,7 +69,7 @@ impl Catalog {
     ///
     /// # Errors
     /// The file cannot be read, or the run is cancelled. Damage is no error here.
-    pub(super) fn build(file: &File, manifest: &Manifest, cancel: &Cancel) -> Result<(Self, Vec<Damage>)> {
+    pub(super) fn build(file: &Arc<File>, manifest: &Manifest, cancel: &Cancel) -> Result<(Self, Vec<Damage>)> {
         let mut builder = Builder {
             file,
             manifest,
@@ -135,7 +137,7 @@ fn header_name(set: &SetRecord, info: &EntryInfo) -> String {
 }
 
 struct Builder<'a> {
-    file: &'a File,
+    file: &'a Arc<File>,
     manifest: &'a Manifest,
     cancel: &'a Cancel,
     catalog: Catalog,
@@ -215,6 +217,7 @@ impl Builder<'_> {
             line: Position { block: 0, start: 0 },
             method: header.method,
             streamed: place.streamed,
+            directory: header.name.ends_with('/'),
             indexed: false,
         });
     }
@@ -276,7 +279,7 @@ impl Builder<'_> {
     }
 
     fn read_lines(&mut self, set: &SetRecord, sums: &mut Sums) -> Result<()> {
-        let mut lines = Lines::open(&self.file.source, &self.catalog.own(&set.index)?, Some(&set.index_sha256))?;
+        let mut lines = Lines::open(self.file, &self.catalog.own(&set.index)?, &set.index_sha256)?;
         while let Some(line) = lines.next_line()? {
             self.cancel.check()?;
             let info = index::parse(line)?;
@@ -289,14 +292,16 @@ impl Builder<'_> {
             let slot = &mut self.catalog.slots[at];
             let twice = std::mem::replace(&mut slot.indexed, true);
             slot.line = position;
-            let differs = slot.size != info.size || info.entry.modified.is_some_and(|at| zip::seconds(at) != slot.modified);
-            sums.bytes += slot.size;
-            sums.stored += slot.stored;
+            let differs = slot.size != info.size
+                || slot.directory != name.ends_with('/')
+                || info.entry.modified.is_some_and(|at| zip::seconds(at) != slot.modified);
+            sums.bytes = sums.bytes.saturating_add(slot.size);
+            sums.stored = sums.stored.saturating_add(slot.stored);
             if twice {
                 self.wrong(&name, "the index names it twice");
             }
             if differs {
-                self.wrong(&name, "index and directory disagree about its size or time");
+                self.wrong(&name, "index and directory disagree about its type, size or time");
             }
         }
         Ok(())

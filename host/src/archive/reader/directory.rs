@@ -1,7 +1,7 @@
 //! The zip's directory, record by record, in little memory.
 
 use super::super::zip::{BadRecord, Central, Directory};
-use super::locate;
+use super::range;
 use crate::error::{Error, Result};
 use crate::store::Source;
 
@@ -51,7 +51,7 @@ impl<'a> Records<'a> {
     fn refill(&mut self) -> Result<()> {
         let end = self.end.min(self.position + CHUNK);
         self.chunk.drain(..self.at);
-        self.chunk.extend(locate::read(self.source, self.position, end)?);
+        self.chunk.extend(range::read(self.source, self.position, end)?);
         self.at = 0;
         self.position = end;
         Ok(())

@@ -1,14 +1,16 @@
 //! Finding the way into an archive from its end: comment, end of the directory, the directory's last record, the manifest.
 
-use std::io;
+use std::sync::Arc;
 
 use super::super::comment::{self, COMMENT_LENGTH};
 use super::super::manifest::{self, FORMAT, Manifest};
 use super::super::zip::{self, Central, Directory};
 use super::File;
 use super::content::Content;
-use crate::error::{Error, IoContext, Result};
-use crate::store::{ReadAt, Source};
+use super::range::read;
+use super::whole::Unpackers;
+use crate::error::{Error, Result};
+use crate::store::Source;
 
 /// Where a comment of another length than ours may begin, from the end.
 const COMMENT_SEARCH: u64 = 1024;
@@ -16,7 +18,7 @@ const COMMENT_SEARCH: u64 = 1024;
 /// More than the directory's last record takes.
 const LAST_RECORD: u64 = 256;
 
-pub(super) fn open(source: Source) -> Result<(File, Manifest, [u8; 32])> {
+pub(super) fn open(source: Source) -> Result<(Arc<File>, Manifest, [u8; 32])> {
     let at_end = read(&source, source.size().saturating_sub(zip::MAX_END as u64 + u64::from(COMMENT_LENGTH)), source.size())?;
     let split = at_end.len().saturating_sub(COMMENT_LENGTH.into());
     let (before, text) = at_end.split_at(split);
@@ -30,8 +32,13 @@ pub(super) fn open(source: Source) -> Result<(File, Manifest, [u8; 32])> {
         })
         .ok_or_else(|| Error::corrupt(format!("`{}`: the end of the zip's directory is damaged", source.location())))?;
     let manifest = last_record(&source, &directory)?;
-    let (content, sha256) = read_manifest(&source, &manifest).map_err(|why| why.while_(format_args!("`{}`", source.location())))?;
-    Ok((File { source, directory, crc, manifest }, content, sha256))
+    let file = Arc::new(File { source, directory, crc, manifest, unpackers: Unpackers::default() });
+    let read = read_manifest(&file).map_err(|why| why.while_(format_args!("`{}`", file.source.location())));
+    let (manifest, sha256) = read?;
+    if manifest.format != format {
+        return Err(Error::corrupt(format!("`{}`: comment and manifest disagree about the format", file.source.location())));
+    }
+    Ok((file, manifest, sha256))
 }
 
 /// What to say of a file that does not end as an archive does.
@@ -65,29 +72,20 @@ fn last_record(source: &Source, directory: &Directory) -> Result<Central> {
         .ok_or_else(|| Error::corrupt(format!("`{}`: its last entry is not a whole `{}`", source.location(), manifest::NAME)))
 }
 
-fn read_manifest(source: &Source, record: &Central) -> Result<(Manifest, [u8; 32])> {
-    if record.content.size > manifest::MAX_SIZE {
-        return Err(Error::corrupt(format!("`{}` claims to take more than {} MiB", manifest::NAME, manifest::MAX_SIZE >> 20)));
+fn read_manifest(file: &Arc<File>) -> Result<(Manifest, [u8; 32])> {
+    let name = manifest::NAME;
+    if file.manifest.content.size > manifest::MAX_SIZE {
+        return Err(Error::corrupt(format!("`{name}` claims to take more than {} MiB", manifest::MAX_SIZE >> 20)));
     }
-    let mut content = Content::open(source, record)?;
+    let damaged = |why: Error| why.while_(format_args!("`{name}`"));
+    let mut content = Content::open(file, &file.manifest).map_err(damaged)?;
     let mut json = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {
-        match content.read(&mut buffer)? {
+        match content.read(&mut buffer).map_err(damaged)? {
             0 => break,
             count => json.extend_from_slice(&buffer[..count]),
         }
     }
-    Ok((manifest::from_json(&json)?, content.digest().sha256))
-}
-
-/// The bytes between two positions.
-pub(super) fn read(source: &Source, from: u64, to: u64) -> Result<Vec<u8>> {
-    let cannot = || format!("cannot read `{}`", source.location());
-    let mut bytes = vec![0; usize::try_from(to - from).unwrap_or_default()];
-    let count = source.read_at(&mut bytes, from).while_doing(cannot)?;
-    if count < bytes.len() {
-        return Err(Error::io(cannot(), &io::ErrorKind::UnexpectedEof.into()));
-    }
-    Ok(bytes)
+    Ok((manifest::from_json(&json)?, content.sha256()))
 }

@@ -4,16 +4,23 @@
 mod catalog;
 mod content;
 mod directory;
+mod lines;
 mod locate;
 mod manifest_check;
+mod range;
 mod set;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod verify;
+mod whole;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::catalog::Catalog;
-use self::content::Lines;
+use self::lines::Lines;
 pub use self::verify::Damage;
+use self::whole::Unpackers;
 use super::entry::Reader;
 use super::index;
 use super::manifest::{LinkRecord, Manifest, SetRecord};
@@ -40,6 +47,7 @@ struct File {
     crc: u32,
     /// The directory's last record.
     manifest: Central,
+    unpackers: Unpackers,
 }
 
 impl ArchiveReader {
@@ -50,7 +58,7 @@ impl ArchiveReader {
     /// [`ErrorKind::Unsupported`] where a newer host wrote it.
     pub fn open(source: Source) -> Result<Self> {
         let (file, manifest, sha256) = locate::open(source)?;
-        Ok(Self { file: Arc::new(file), manifest, manifest_sha256: hex::encode(sha256), catalog: Mutex::new(None) })
+        Ok(Self { file, manifest, manifest_sha256: hex::encode(sha256), catalog: Mutex::new(None) })
     }
 
     /// What the archive says of itself.
@@ -97,7 +105,7 @@ impl ArchiveReader {
     /// As [`ArchiveReader::examine`]; each item: the list is damaged.
     pub fn values(&self, link: &LinkRecord) -> Result<impl Iterator<Item = Result<String>>> {
         let entry = self.catalog()?.own(&link.values)?;
-        let lines = Lines::open(&self.file.source, &entry, Some(&link.values_sha256))?;
+        let lines = Lines::open(&self.file, &entry, &link.values_sha256)?;
         let name = link.values.clone();
         Ok(lines.map(move |line| {
             serde_json::from_slice(&line?).map_err(|why| Error::corrupt(format!("a line of `{name}` is no value: {why}")))

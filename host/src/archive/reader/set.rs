@@ -44,7 +44,7 @@ impl Reader for SetReader {
             .catalog
             .entry(&self.record, name)?
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the set `{}` has no entry `{name}`", self.record.path)))?;
-        let content = Content::open(&self.file.source, &record)?;
+        let content = Content::open(&self.file, &record).map_err(|why| why.while_(format_args!("`{name}`")))?;
         Ok(Box::new(ContentReader { info, content, cancel: self.cancel.clone() }))
     }
 }
@@ -82,9 +82,10 @@ impl EntryReader for ContentReader {
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         self.cancel.check()?;
-        let count = self.content.read(buffer)?;
-        if count == 0 && !buffer.is_empty() && self.content.digest().sha256 != self.info.sha256 {
-            return Err(Error::corrupt(format!("`{}`: its SHA-256 is not the one that the index has", self.info.entry.name)));
+        let name = &self.info.entry.name;
+        let count = self.content.read(buffer).map_err(|why| why.while_(format_args!("`{name}`")))?;
+        if count == 0 && !buffer.is_empty() && self.content.sha256() != self.info.sha256 {
+            return Err(Error::corrupt(format!("`{name}`: its SHA-256 is not the one that the index has")));
         }
         Ok(count)
     }
