@@ -1,6 +1,7 @@
 //! Opens directories below a root, one component at a time, so that no component is followed out of it unnoticed, and keeps
 //! those on the current path open: a neighbour costs nothing, however long the path.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,6 +23,8 @@ pub(super) enum Links {
     /// It is followed as long as it stays below the root; [`is_escape`] tells the error where it does not.
     Within,
 }
+
+const READ_DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// How many directories of one path are held open at most; the deepest ones.
 const HELD: usize = 48;
@@ -117,8 +120,7 @@ impl Descent {
 
     fn open_existing(&self, component: &[u8], name: &[u8]) -> io::Result<OwnedFd> {
         let follow = if self.links == Links::Follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | follow;
-        match rustix::fs::openat(self.current(), component, flags, Mode::empty()) {
+        match rustix::fs::openat(self.current(), component, READ_DIRECTORY | follow, Mode::empty()) {
             Err(Errno::LOOP | Errno::NOTDIR) if self.links == Links::Within => self.open_within(name),
             other => Ok(other?),
         }
@@ -126,7 +128,9 @@ impl Descent {
 
     fn open_within(&self, name: &[u8]) -> io::Result<OwnedFd> {
         let root = cap_std::fs::Dir::from_std_file(self.root.try_clone()?.into());
-        Ok(root.open_dir(Path::new(std::ffi::OsStr::from_bytes(name)))?.into_std_file().into())
+        let found = root.open_dir(Path::new(OsStr::from_bytes(name)))?;
+        // What cap-std opens marks a place (`O_PATH`); this is to be read, too.
+        Ok(rustix::fs::openat(&found, ".", READ_DIRECTORY, Mode::empty())?)
     }
 
     fn create(&self, component: &[u8], mode: Mode) -> io::Result<()> {

@@ -73,7 +73,7 @@ impl Finder<'_> {
     fn extra(&mut self, name: &[u8]) -> Result<()> {
         if self.choice.is_none() {
             let hint = "`--extra keep` leaves such things where they are, `--extra delete` deletes them";
-            self.problems.name(ErrorKind::Other, "the target holds things that the archive lacks", Some(hint), name);
+            self.problems.name(ErrorKind::Other, "the target holds things that the archive lacks", Some(hint), ("extra", name));
         }
         if self.choice == Some(Extra::Delete) { self.doom(name) } else { Ok(()) }
     }
@@ -85,7 +85,7 @@ impl Finder<'_> {
         }
         let message = "the target holds things in the way of what the archive holds: a directory where a file or link must go, or the \
                        reverse";
-        self.problems.name(ErrorKind::Other, message, Some("move them away, or let `--extra delete` delete them"), name);
+        self.problems.name(ErrorKind::Other, message, Some("move them away, or let `--extra delete` delete them"), ("in the way", name));
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl Visitor for Finder<'_> {
 
     fn unreadable(&mut self, name: &[u8], why: &io::Error) -> Result<()> {
         let error = Error::io(format!("cannot look into `{}` of the target", super::shown(name)), why);
-        self.problems.check(Err(error));
+        self.problems.check(Err(error.hint("run as a user who may, or change its mode")));
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Visitor for Finder<'_> {
             Passed::Outside if must_be_directory => {
                 let message = "the target has symbolic links that lead out of it, and nothing is written through them";
                 let hint = "make the link's target a set of its own, or mount it there";
-                self.problems.name(ErrorKind::Unsupported, message, Some(hint), name);
+                self.problems.name(ErrorKind::Unsupported, message, Some(hint), ("link", name));
                 Ok(())
             }
             _ => Ok(()),

@@ -133,7 +133,7 @@ impl Survey {
         let is_directory = wanted.sort == WantedSort::Directory;
         if let Some(why) = refusal(self.view, name, &wanted.sort, self.longest_segment) {
             let message = format!("the archive holds names that a directory cannot hold: {why}");
-            return self.problems.name(ErrorKind::Unsupported, &message, None, name);
+            return self.problems.name(ErrorKind::Unsupported, &message, None, ("name", name));
         }
         if !self.choice.takes(name, is_directory) {
             self.tally.left_out += 1;
@@ -148,7 +148,7 @@ impl Survey {
             }
             WantedSort::Symlink if info.size == 0 || info.size > LONGEST_LINK => {
                 let message = "the archive holds symbolic links that no file system can hold: their targets are empty or too long";
-                self.problems.name(ErrorKind::Corrupt, message, None, name);
+                self.problems.name(ErrorKind::Corrupt, message, None, ("link", name));
             }
             WantedSort::File | WantedSort::Symlink => self.tally.bytes += info.size,
         }
@@ -182,14 +182,14 @@ impl Survey {
         if wanted.sort != WantedSort::Directory && clashes.has(name) && self.names.is_directory(name).is_some() {
             let message = "the archive holds names that a directory cannot hold beside others: there twice, or as a file \
                            (or link) and with more below it";
-            self.problems.name(ErrorKind::Unsupported, message, None, name);
+            self.problems.name(ErrorKind::Unsupported, message, None, ("name", name));
         }
         if let WantedSort::HardLink(first) = &wanted.sort
             && self.choice.takes(name, false)
             && self.names.is_directory(first.as_bytes()) != Some(false)
         {
             let message = "the archive holds hard links whose file is not restored with them";
-            self.problems.name(ErrorKind::Corrupt, message, None, name);
+            self.problems.name(ErrorKind::Corrupt, message, None, ("link", name));
         }
     }
 }

@@ -27,19 +27,13 @@ pub(super) fn list(context: &Context, root: &Arc<OwnedFd>, view: View, scope: &S
     match lister.unreadable.len() {
         0 => Ok(lister.inventory),
         number => {
-            let what = if number == 1 { "1 file or directory cannot".into() } else { format!("{number} files or directories cannot") };
-            let error = Error::new(ErrorKind::PermissionDenied, format!("{what} be read: {}", some(&lister.unreadable)))
-                .hint("run as a user who may read them, leave them out with `exclude`, or set `unreadable = \"skip\"`");
+            let what = if number == 1 { "1 file or directory".into() } else { format!("{number} files or directories") };
+            let exclude = if view == View::Files { "leave them out with `exclude`, " } else { "" };
+            let error = Error::new(ErrorKind::PermissionDenied, format!("{what} cannot be read"))
+                .hint(format!("run as a user who may read them, {exclude}or set `unreadable = \"skip\"`"));
             Err(lister.unreadable.into_iter().fold(error, |error, (name, why)| error.with("unreadable", format!("{name}: {why}"))))
         }
     }
-}
-
-/// The first few names, for the message; the error's details have all of them.
-fn some(unreadable: &[(String, String)]) -> String {
-    const FEW: usize = 3;
-    let few: Vec<_> = unreadable.iter().take(FEW).map(|(name, why)| format!("`{name}` ({why})")).collect();
-    few.join(", ") + if unreadable.len() > FEW { " …" } else { "" }
 }
 
 struct Lister<'a> {

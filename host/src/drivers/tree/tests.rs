@@ -1,6 +1,9 @@
 //! What the tests of directories share: places to dump from and restore to, and the moments run as the engine runs them.
 
 mod conformance;
+mod dump;
+mod hostile;
+mod restore;
 mod round_trip;
 
 use std::path::Path;
@@ -58,4 +61,24 @@ fn restore(options: Options, context: &Context, archive: &MemoryArchive) -> Resu
     let outcome = driver.before_restore(context, &reader).and_then(|()| driver.restore(context, &reader));
     driver.after_restore(context, &Ended::Ok)?;
     outcome
+}
+
+/// Runs `work` in a thread that has lost root's rights.
+fn unprivileged<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    const NOBODY: u32 = 65_534;
+    let drop_rights = || -> rustix::io::Result<()> {
+        let (user, group) = (rustix::process::Uid::from_raw(NOBODY), rustix::process::Gid::from_raw(NOBODY));
+        rustix::thread::set_thread_groups(&[])?;
+        rustix::thread::set_thread_res_gid(group, group, group)?;
+        rustix::thread::set_thread_res_uid(user, user, user)
+    };
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            if rustix::process::geteuid().is_root() {
+                drop_rights().unwrap();
+            }
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
