@@ -2,3 +2,5 @@
 
 pub mod host;
 pub mod machine;
+pub mod published;
+pub mod transcript;

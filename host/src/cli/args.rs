@@ -26,7 +26,7 @@ pub(super) struct OutputArguments {
     /// Say only errors and findings
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub(super) quiet: bool,
-    /// Say more: what happens; twice, also what is for who debugs a driver
+    /// Say more; twice, also what helps to debug a driver
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(super) verbose: u8,
     /// Print JSON: one event a line, or one document

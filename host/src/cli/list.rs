@@ -9,8 +9,9 @@ use super::output::{
     Format, Line, Look, Output, Table, archive_lines, count, duration, finding_line, link_lines, moment, numbers, size, words, worth,
 };
 use super::verify;
+use crate::archive::entry::attribute;
 use crate::archive::manifest::SetRecord;
-use crate::archive::{ArchiveReader, EntryInfo, Manifest};
+use crate::archive::{ArchiveReader, Entry, EntryInfo, Manifest};
 use crate::cancel::Cancel;
 use crate::engine::event::ArchiveSummary;
 use crate::plan::{self, Selection};
@@ -134,7 +135,17 @@ fn entry_line(record: &SetRecord, info: &EntryInfo, widest: usize) -> Line {
     let set = record.path.as_str();
     let fill = " ".repeat(widest.saturating_sub(console::measure_text_width(set)));
     let modified = info.entry.modified.map(moment).unwrap_or_default();
-    Line::plain(format!("{:>15}  {modified:20}  ", count(info.size))).look(Look::Strong, set).then(format!("{fill}  {}", info.entry.name))
+    Line::plain(format!("{:>15}  {modified:20}  ", count(info.size))).look(Look::Strong, set).then(format!("{fill}  {}", name(&info.entry)))
+}
+
+/// The name; a directory's ends in `/`, and the set's own root, whose name is empty, is `./`.
+fn name(entry: &Entry) -> String {
+    let is_directory = entry.get(attribute::TYPE) == Some(attribute::DIRECTORY);
+    match entry.name.as_bytes() {
+        [] => "./".into(),
+        _ if is_directory => format!("{}/", entry.name),
+        _ => entry.name.to_string(),
+    }
 }
 
 fn entry_document(record: &SetRecord, info: &EntryInfo) -> serde_json::Value {

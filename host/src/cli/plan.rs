@@ -126,20 +126,26 @@ fn name(set: &SetView) -> &str {
 }
 
 fn links(links: &[LinkView]) -> Vec<Line> {
-    let mut table = Table::new([words("link"), words("to"), words("condition")]);
+    let mut table = Table::new([words("link"), words("to"), words("names")]);
     for link in links {
         table.row([
             Line::looking(Look::Strong, link.from.as_str()).then(format!(" {}", link.column)),
-            Line::looking(Look::Strong, link.to.as_str()).then(naming(link)),
-            Line::plain(link.condition.as_deref().unwrap_or_default()),
+            Line::looking(Look::Strong, link.to.as_str()),
+            Line::plain(naming(link)),
         ]);
     }
     table.lines(None)
 }
 
-/// How a value becomes a name: `-/media/ +images/`.
+/// How values become names, and which values.
 fn naming(link: &LinkView) -> String {
-    let strip = if link.strip_prefix.is_empty() { String::new() } else { format!(", without `{}`", link.strip_prefix) };
-    let put = if link.prefix.is_empty() { String::new() } else { format!(", below `{}`", link.prefix) };
-    strip + &put
+    let mut parts = Vec::new();
+    if !link.strip_prefix.is_empty() {
+        parts.push(format!("without `{}`", link.strip_prefix));
+    }
+    if !link.prefix.is_empty() {
+        parts.push(format!("behind `{}`", link.prefix));
+    }
+    parts.extend(link.condition.iter().map(|condition| format!("where {condition}")));
+    if parts.is_empty() { "as they are".into() } else { parts.join(", ") }
 }

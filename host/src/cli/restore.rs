@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::exit::{Exit, Refused};
 use super::intent::Surroundings;
-use super::output::{Line, Look, Output, Table, finding_kind, things, words};
+use super::output::{Line, Look, Output, Table, things, words};
 use super::{ask, plan, signals, verify};
 use crate::archive::Manifest;
 use crate::drivers::{Extra, RestoreOptions, registry};
@@ -68,16 +68,13 @@ impl Restore {
 
 /// Says what was found wrong when the archive was made: who restores it should know before it begins.
 fn tell_recorded(manifest: &Manifest, output: &Output) {
-    let dangling: u64 = manifest.links.iter().map(|link| link.check.dangling).sum();
     let count = manifest.findings.len() as u64 + manifest.more_findings;
-    if count == 0 && dangling == 0 {
+    if count == 0 {
         return;
     }
     output.warn(&format!("the archive was made with {}:", things(count, "finding", "findings")));
-    for finding in &manifest.findings {
-        output.warn(&format!("{}: {} `{}`: {}", finding.set, finding_kind(finding.kind), finding.name, finding.message));
-    }
+    manifest.findings.iter().for_each(|finding| output.recorded(finding));
     if manifest.more_findings > 0 {
-        output.warn(&format!("and {} more, which it does not name", manifest.more_findings));
+        output.warn(&format!("and with {}, which it does not name", things(manifest.more_findings, "more", "more")));
     }
 }

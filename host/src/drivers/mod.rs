@@ -145,9 +145,9 @@ impl Settings {
         serde_json::from_value(serde_json::Value::Object(self.values.clone())).map_err(|why| vec![SettingError::new("", why.to_string())])
     }
 
-    /// A path of the configuration, from [`Settings::base`] where it is relative.
+    /// A path of the configuration, from [`Settings::base`] where it is relative; without its `.` segments, as people read it.
     pub fn path(&self, path: impl AsRef<std::path::Path>) -> PathBuf {
-        self.base.join(path)
+        self.base.join(path).components().collect()
     }
 }
 

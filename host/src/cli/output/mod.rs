@@ -11,7 +11,7 @@ mod units;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(super) use failure::{failure as failure_lines, finding as finding_line, from_error, kind as finding_kind, marked};
+pub(super) use failure::{failure as failure_lines, finding as finding_line, from_error, marked};
 pub(super) use printer::{Printer, Stream};
 pub(super) use summary::{Ended, archive as archive_lines, links as link_lines, worth};
 pub(super) use table::{Table, numbers, words};
@@ -19,7 +19,7 @@ pub(super) use text::{Line, Look};
 pub(super) use units::{count, duration, moment, size, things};
 
 use crate::archive::manifest::LinkRecord;
-use crate::drivers::Level;
+use crate::drivers::{Finding, Level};
 use crate::engine::Events;
 use crate::engine::event::{self, Event, Failure, RunOutcome, SetState, SetSummary};
 use crate::name::SetPath;
@@ -116,6 +116,17 @@ impl Output {
         self.emit(Event::Log { set: None, level: Level::Warn, message: message.to_owned() });
     }
 
+    /// Tells a finding that an archive has of its own dump: it is none of this run.
+    pub(super) fn recorded(&self, finding: &Finding) {
+        if self.speaks() {
+            self.printer.note(&[finding_line(finding)]);
+        }
+        if self.style.format == Format::Json {
+            let message = format!("when it was dumped: {} `{}`: {}", failure::kind(finding.kind), finding.name, finding.message);
+            self.printer.json(&Event::Log { set: Some(finding.set.clone()), level: Level::Warn, message });
+        }
+    }
+
     /// Reports what ended a command before anything ran. Programs that follow the events of a `command` get them, too.
     pub(super) fn refuse(&self, failures: &[Failure], command: Option<event::Command>, exit_code: u8) {
         if self.speaks() {
@@ -147,7 +158,7 @@ impl Output {
             Event::Log { set, level, message } if *level >= shown && (self.style.informs() || *level >= Level::Warn) => {
                 log(set.as_ref().map(SetPath::as_str), *level, message)
             }
-            Event::Finding { finding } => vec![failure::finding(finding)],
+            Event::Finding { finding } => vec![finding_line(finding)],
             Event::Error { failure } => failure_lines(failure),
             Event::SetFinished { summary } if self.style.informs() && summary.state == SetState::Done => vec![finished(summary)],
             Event::Moment { set, driver, moment } if shown <= Level::Debug => {
