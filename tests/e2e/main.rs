@@ -11,4 +11,5 @@ mod engine_story;
 mod links;
 mod plan;
 mod quickstart;
+mod secrets;
 mod sqlite;

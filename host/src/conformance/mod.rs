@@ -43,7 +43,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            many: 3000,
+            many: 2000,
             large: 32 * 1024 * 1024,
             calls: 2000,
             patience: Duration::from_secs(5),

@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Context, Description, Driver, Ended, FindingKind, Kind, LinkColumn, Outcome, PointInTime, SettingError, Settings, Survey, Unit, Worth,
+    Context, Description, Driver, Ended, FindingKind, Kind, Level, LinkColumn, Outcome, PointInTime, SettingError, Settings, Survey, Unit,
+    Worth,
 };
 use crate::archive::{Entry, Reader, Writer};
 use crate::error::{Error, ErrorKind, IoContext as _, Result};
@@ -67,8 +68,15 @@ struct Script {
     deaf: bool,
     /// What `dump` reports as findings of this kind, by name.
     findings: BTreeMap<String, FindingKind>,
-    /// Words for every message: of failures, warnings, findings and notes.
+    /// Words for everything that a driver can say: failures, log, warnings, findings, notes, descriptions.
     say: String,
+}
+
+impl Script {
+    /// What it is told to say, as a detail of something; none where nothing is to be said.
+    fn detail(&self) -> Option<(String, String)> {
+        Some(("said".to_owned(), self.say.clone())).filter(|(_, words)| !words.is_empty())
+    }
 }
 
 struct ProbeDriver {
@@ -86,18 +94,24 @@ impl Driver for ProbeDriver {
             formats: vec![FORMAT.into()],
             has_columns: true,
             has_names: true,
-            details: BTreeMap::new(),
+            details: self.script.detail().into_iter().collect(),
         }
     }
 
     fn survey(&self) -> Survey {
-        let mut survey = Survey::new("nowhere", self.worth());
+        let mut survey = Survey::new(format!("nowhere {}", self.script.say).trim(), self.worth());
+        survey.details.extend(self.script.detail());
+        survey.warnings.extend(self.script.detail().map(|(_, words)| words));
         survey.size = Some((self.script.names.len() * self.script.size) as u64);
         survey
     }
 
     fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {
-        self.moment(context, "before_dump", || Ok(PointInTime::now(self.worth())))
+        self.moment(context, "before_dump", || {
+            let mut point = PointInTime::now(self.worth());
+            point.details.extend(self.script.detail());
+            Ok(point)
+        })
     }
 
     fn link_values(&mut self, _context: &Context, _column: &LinkColumn, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
@@ -106,9 +120,6 @@ impl Driver for ProbeDriver {
 
     fn dump(&mut self, context: &Context, mut into: Box<dyn Writer>) -> Result<Outcome> {
         self.moment(context, "dump", || {
-            if !self.script.say.is_empty() {
-                context.warn(&self.script.say);
-            }
             for (name, kind) in &self.script.findings {
                 context.finding(*kind, name, format!("as the test wants it {}", self.script.say));
             }
@@ -118,7 +129,9 @@ impl Driver for ProbeDriver {
                 entry.finish()?;
                 context.progress(number as u64 + 1, Some(self.script.names.len() as u64), Unit::Entries);
             }
-            Ok(Outcome::new(FORMAT).note("said", &*self.script.say))
+            let mut outcome = Outcome::new(FORMAT);
+            outcome.notes.extend(self.script.detail());
+            Ok(outcome)
         })
     }
 
@@ -187,10 +200,15 @@ impl ProbeDriver {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
+        let words = &self.script.say;
+        if !words.is_empty() {
+            [Level::Debug, Level::Info, Level::Warn].into_iter().for_each(|level| context.log(level, words));
+        }
         let told = |moments: &[String]| moments.iter().any(|moment| moment == name);
-        assert!(!told(&self.script.panic), "told to panic {}", self.script.say);
+        assert!(!told(&self.script.panic), "told to panic {words}");
         if told(&self.script.fail) {
-            return Err(Error::new(ErrorKind::Other, format!("told to fail {}", self.script.say)).hint("tell it otherwise"));
+            let failed = Error::new(ErrorKind::Other, format!("told to fail {words}")).hint(format!("tell it otherwise {words}"));
+            return Err(failed.with("said", words.as_str()));
         }
         let result = work()?;
         self.note(context, &format!("{name} done"))?;
