@@ -16,4 +16,5 @@ pub mod links;
 pub mod name;
 pub mod plan;
 pub mod redact;
+pub mod runtime;
 pub mod store;

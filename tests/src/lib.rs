@@ -3,4 +3,5 @@
 pub mod host;
 pub mod machine;
 pub mod published;
+pub mod s3;
 pub mod transcript;

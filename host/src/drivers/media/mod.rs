@@ -1,5 +1,7 @@
 //! `media`: objects by their names, as an application's storage has them. Here are its settings, and the choice of where the
-//! objects are. What is done with a directory is in [`tree`](super::tree).
+//! objects are. What is done with a directory is in [`tree`](super::tree), what with a bucket in [`bucket`].
+
+mod bucket;
 
 use std::path::PathBuf;
 
@@ -7,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use self::bucket::BucketSettings;
 use super::tree::{self, Options, Selection, Unreadable, View};
 use super::{Driver, Kind, SettingError, Settings};
 
@@ -16,9 +19,10 @@ const FORMAT: &str = "objects/1";
 
 /// Media.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 struct MediaSettings {
-    /// Where the objects are: a directory, or its URL (`file:///srv/shop/media`). Exactly one of `url` and `path` is given.
+    /// Where the objects are: a directory, its URL (`file:///srv/shop/media`), or a bucket's (`s3://shop-media/uploads`). Exactly
+    /// one of `url` and `path` is given.
     #[serde(default)]
     url: Option<String>,
     /// The directory; a relative path starts from the configuration file's directory.
@@ -27,11 +31,14 @@ struct MediaSettings {
     /// What happens to files and directories that cannot be read.
     #[serde(default)]
     unreadable: Unreadable,
+    #[serde(flatten)]
+    bucket: BucketSettings,
 }
 
 /// Where the objects are.
 enum Place {
     Directory(PathBuf),
+    Bucket(Url),
 }
 
 /// The kind, for the registry.
@@ -43,7 +50,7 @@ impl Kind for Media {
     }
 
     fn summary(&self) -> &'static str {
-        "media files by their names, in a directory"
+        "media files by their names, in a directory or an S3 bucket"
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -51,12 +58,14 @@ impl Kind for Media {
     }
 
     fn url_schemes(&self) -> &'static [&'static str] {
-        &["file"]
+        &["file", "s3", "s3a"]
     }
 
     fn configure(&self, settings: &Settings) -> Result<Box<dyn Driver>, Vec<SettingError>> {
         let read: MediaSettings = settings.read()?;
         match place(&read, settings).map_err(|error| vec![error])? {
+            Place::Bucket(url) => bucket::driver(self.name(), FORMAT, &url, &read.bucket),
+            Place::Directory(_) if !read.bucket.given().is_empty() => Err(only_for_buckets(&read.bucket)),
             Place::Directory(root) => Ok(tree::driver(Options {
                 driver: self.name(),
                 format: FORMAT,
@@ -68,6 +77,11 @@ impl Kind for Media {
             })),
         }
     }
+}
+
+fn only_for_buckets(given: &BucketSettings) -> Vec<SettingError> {
+    let error = |key| SettingError::new(format!("/{key}"), format!("`{key}` is for media in a bucket, and these are in a directory"));
+    given.given().into_iter().map(error).collect()
 }
 
 /// Where the settings say that the objects are.
@@ -97,7 +111,9 @@ fn at_url(text: &str, settings: &Settings) -> Result<Place, SettingError> {
             Ok(path) => Ok(Place::Directory(path)),
             Err(()) => Err(wrong("a `file:` URL names a directory of this machine".into()).hint("write `file:///path/to/the/directory`")),
         },
-        other => Err(wrong(format!("this version of dr-host has no media at `{other}:` URLs")).hint("write a directory or a `file:` URL")),
+        scheme if bucket::SCHEMES.contains(&scheme) => Ok(Place::Bucket(url)),
+        other => Err(wrong(format!("this version of dr-host has no media at `{other}:` URLs"))
+            .hint("write a directory, a `file:` URL or an `s3:` URL")),
     }
 }
 
@@ -114,7 +130,10 @@ mod tests {
 
     fn directory(values: Value) -> Result<String, SettingError> {
         let settings = settings(values);
-        place(&settings.read().unwrap(), &settings).map(|Place::Directory(path)| path.display().to_string())
+        place(&settings.read().unwrap(), &settings).map(|place| match place {
+            Place::Directory(path) => path.display().to_string(),
+            Place::Bucket(url) => url.to_string(),
+        })
     }
 
     #[test]
@@ -141,5 +160,27 @@ mod tests {
         assert!(schema.is_valid(&json!({"url": "media", "unreadable": "skip"})));
         assert!(!schema.is_valid(&json!({"url": "media", "unreadable": "ask"})));
         assert!(!schema.is_valid(&json!({"directory": "media"})));
+        assert!(schema.is_valid(&json!({"url": "s3://shop/media", "endpoint": "https://minio", "region": "x", "allow_http": false})));
+    }
+
+    #[test]
+    fn what_is_for_buckets_is_for_buckets_alone() {
+        let errors = |values| Media.configure(&settings(values)).err().unwrap_or_default();
+        let pointers: Vec<String> =
+            errors(json!({"path": "media", "region": "x", "endpoint": "y"})).into_iter().map(|e| e.pointer).collect();
+        assert_eq!(pointers, ["/endpoint", "/region"]);
+        assert_eq!(errors(json!({"url": "s3://shop/media", "region": "x"})), []);
+    }
+
+    #[test]
+    fn a_bucket_that_cannot_be_meant_is_told() {
+        let pointers = |values| Media.configure(&settings(values)).err().unwrap().into_iter().map(|e| e.pointer).collect::<Vec<_>>();
+        assert_eq!(pointers(json!({"url": "s3:///media"})), ["/url"]);
+        assert_eq!(pointers(json!({"url": "s3://id:secret@shop"})), ["/url"]);
+        assert_eq!(pointers(json!({"url": "s3://shop/a?b"})), ["/url"]);
+        assert_eq!(pointers(json!({"url": "s3://shop/a//b"})), ["/url"]);
+        assert_eq!(pointers(json!({"url": "s3://shop", "endpoint": "http://minio"})), ["/endpoint"]);
+        assert_eq!(pointers(json!({"url": "s3://shop", "access_key_id": "id"})), ["/access_key_id"]);
+        assert_eq!(pointers(json!({"url": "s3://shop/a//b", "endpoint": "minio", "secret_access_key": "s"})).len(), 3);
     }
 }
