@@ -4,6 +4,8 @@
 //! read) and strikes them out of any text, whoever wrote it. [`url`] and [`ranges`] *recognise* what looks like a secret, and
 //! serve where a text is shown before its secrets are known. What is shown goes through both.
 
+mod recognise;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,6 +15,9 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, MatchKind};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
+
+pub(crate) use recognise::{is_reference, resembles_secret};
+pub use recognise::{is_secret_key, ranges, url};
 
 /// What stands where a secret stood.
 pub const STRUCK: &str = "***";
@@ -24,34 +29,6 @@ pub const SHORTEST: usize = 4;
 /// Variables whose values are secrets whenever the process has them: libraries read them by themselves.
 pub const ENVIRONMENT: [&str; 6] =
     ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "PGPASSWORD", "MYSQL_PWD", "REDIS_PASSWORD"];
-
-/// Words whose presence in a key makes its value a secret.
-const SECRET_WORDS: [&str; 17] = [
-    "password",
-    "passwords",
-    "passwd",
-    "pwd",
-    "pass",
-    "passphrase",
-    "secret",
-    "secrets",
-    "token",
-    "tokens",
-    "credential",
-    "credentials",
-    "apikey",
-    "accesskey",
-    "secretkey",
-    "privatekey",
-    "authtoken",
-];
-
-/// Last words that make a key speak *about* a secret, or of something public: `password_file`, `access_key_id`, `max_tokens`.
-const INNOCENT_ENDS: [&str; 15] =
-    ["file", "path", "dir", "env", "command", "name", "id", "url", "uri", "endpoint", "length", "prefix", "type", "ttl", "expiry"];
-
-/// Words that make the word `key` behind them public.
-const PUBLIC_KEYS: [&str; 6] = ["public", "primary", "foreign", "sort", "partition", "cache"];
 
 /// What the URL standard percent-encodes in userinfo (not `%` itself): how a library spells a password that it puts into a URL.
 const USERINFO: &AsciiSet = &CONTROLS
@@ -111,7 +88,7 @@ impl Secrets {
 
     /// Adds what [`ranges`] finds secret in a value: the password of a URL or of a connection string.
     pub fn add_from(&mut self, value: &str) {
-        for range in url_passwords(value).into_iter().chain(secret_pairs(value)) {
+        for range in recognise::all(value) {
             self.add(&value[range]);
         }
     }
@@ -233,139 +210,6 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor")
     }
-}
-
-/// A URL or connection string for people: `***` stands for its password and for whatever else [`ranges`] finds secret.
-pub fn url(text: &str) -> Cow<'_, str> {
-    let secret = ranges(text);
-    if secret.is_empty() {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len());
-    let mut at = 0;
-    for range in secret {
-        shown.push_str(&text[at..range.start]);
-        shown.push_str(STRUCK);
-        at = range.end;
-    }
-    shown.push_str(&text[at..]);
-    Cow::Owned(shown)
-}
-
-/// Whether a key of this name holds a secret: `password`, `redisPassword`, `AWS_SECRET_ACCESS_KEY`, `api-key`; not
-/// `password_file`, `access_key_id`, `primary_key`.
-pub fn is_secret_key(key: &str) -> bool {
-    let words = words(key);
-    let Some(last) = words.last() else { return false };
-    if INNOCENT_ENDS.contains(&last.as_str()) {
-        return false;
-    }
-    let before_last = words.len().checked_sub(2).map(|at| words[at].as_str());
-    let is_key = last == "key" && !before_last.is_some_and(|word| PUBLIC_KEYS.contains(&word));
-    is_key || words.iter().any(|word| SECRET_WORDS.contains(&word.as_str()) || word.ends_with("password"))
-}
-
-/// Where a text holds what looks like a secret: the password of a URL's userinfo (also of a URL that is not quite one), and
-/// the value of any `key=value` whose key [is secret](is_secret_key): a query parameter, a libpq connection string, a line of
-/// TOML. In order, not overlapping. References to variables, `${NAME}`, are none.
-pub fn ranges(text: &str) -> Vec<Range<usize>> {
-    let mut found = url_passwords(text);
-    found.extend(secret_pairs(text));
-    found.retain(|range| !range.is_empty() && !is_reference(&text[range.clone()]));
-    found.sort_by_key(|range| (range.start, range.end));
-    let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
-    for range in found {
-        match apart.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => apart.push(range),
-        }
-    }
-    apart
-}
-
-/// Whether the text is one reference to a variable, without a default of its own.
-pub(crate) fn is_reference(text: &str) -> bool {
-    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-}
-
-/// The passwords in the userinfo of the text's URLs; of each, what the URL standard takes for it, and everything up to the last
-/// `@`. People paste passwords into URLs as they are, and one that holds `/`, `?`, `#` or `@` ends later than the standard says.
-fn url_passwords(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for (scheme, separator) in text.match_indices("://") {
-        let start = scheme + separator.len();
-        let rest = &text[start..];
-        let rest = &rest[..rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>')).unwrap_or(rest.len())];
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        let (Some(colon), Some(last)) = (authority.find(':'), rest.rfind('@')) else { continue };
-        if rest.find('@').is_some_and(|first| first < colon) {
-            continue;
-        }
-        found.extend(authority.rfind('@').map(|end| start + colon + 1..start + end));
-        found.push(start + colon + 1..start + last);
-    }
-    found
-}
-
-/// Where the values begin that follow a secret key and `=`.
-pub(crate) fn secret_values(text: &str) -> impl Iterator<Item = usize> {
-    text.match_indices('=').filter_map(|(equals, _)| {
-        let before = text[..equals].trim_end().trim_end_matches(['"', '\'']);
-        let key = before.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
-        is_secret_key(key).then(|| text.len() - text[equals + 1..].trim_start().len())
-    })
-}
-
-/// The values of `key=value` and `key = "value"` whose key is secret.
-fn secret_pairs(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for start in secret_values(text) {
-        let value = &text[start..];
-        let range = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                let inner = &value[1..];
-                start + 1..start + 1 + closing(inner, quote).unwrap_or(inner.len())
-            }
-            Some('{' | '[') => continue,
-            Some(_) => {
-                start..start + value.find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | '"' | '\'' | '#')).unwrap_or(value.len())
-            }
-            None => continue,
-        };
-        found.push(range);
-    }
-    found
-}
-
-/// Where the quote closes that `inner` stands in; none where it does not, or is a multi-line string's.
-fn closing(inner: &str, quote: char) -> Option<usize> {
-    if inner.starts_with([quote]) && inner[1..].starts_with([quote]) {
-        return None;
-    }
-    let mut escaped = false;
-    inner.char_indices().find_map(|(at, c)| {
-        let closes = c == quote && !escaped;
-        escaped = c == '\\' && quote == '"' && !escaped;
-        closes.then_some(at)
-    })
-}
-
-/// The words of a key in lower case: split at everything but letters and digits, and where lower case turns to upper.
-fn words(key: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut last_lower = false;
-    for c in key.chars() {
-        if !c.is_alphanumeric() || (c.is_uppercase() && last_lower) {
-            words.push(String::new());
-        }
-        if c.is_alphanumeric() {
-            words.last_mut().expect("there is one").extend(c.to_lowercase());
-        }
-        last_lower = c.is_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 /// A percent-encoded text with its hexadecimal digits in lower case.

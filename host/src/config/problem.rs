@@ -5,6 +5,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::error::Error;
 use crate::name::SetPath;
@@ -41,6 +42,16 @@ pub struct Place {
     pub caret: usize,
     /// How many characters of the excerpt are the offending text; at least 1.
     pub caret_length: usize,
+}
+
+impl Place {
+    /// How many columns of a terminal stand before the offending text, and how many it takes: some scripts take two a character.
+    fn columns(&self) -> (usize, usize) {
+        let width = |part: String| part.width();
+        let before = width(self.excerpt.chars().take(self.caret).collect());
+        let offending = width(self.excerpt.chars().skip(self.caret).take(self.caret_length).collect());
+        (before, offending.max(1))
+    }
 }
 
 impl Problem {
@@ -86,7 +97,8 @@ impl fmt::Display for Problem {
                 let margin = " ".repeat(number.len());
                 writeln!(f, "{}:{}:{}: {}", place.file, place.line, place.column, self.message)?;
                 writeln!(f, "  {number} | {}", place.excerpt)?;
-                write!(f, "  {margin} | {}{}", " ".repeat(place.caret), "^".repeat(place.caret_length))?;
+                let (before, length) = place.columns();
+                write!(f, "  {margin} | {}{}", " ".repeat(before), "^".repeat(length))?;
                 margin
             }
             None => {

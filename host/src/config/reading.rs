@@ -59,7 +59,7 @@ pub(super) fn read(source: Arc<Source>, base: PathBuf, environment: &Environment
     let mut lost = false;
     for error in &errors {
         let at = error.span().unwrap_or(0..0);
-        lost |= reading.source.is_header(at.start);
+        lost |= reading.source.in_header(at.start);
         reading.problem(&at, error.message(), None);
     }
     let (archive, sets, links) = if lost { Default::default() } else { reading.root(root.get_ref()) };
@@ -275,6 +275,6 @@ fn secret_spans(table: &DeTable<'_>, secret: bool, into: &mut Vec<Range<usize>>)
         }
     }
     for (key, value) in table {
-        walk(value, secret || redact::is_secret_key(key.get_ref()), into);
+        walk(value, secret || redact::resembles_secret(key.get_ref()), into);
     }
 }

@@ -14,14 +14,14 @@ pub struct Source {
     name: String,
     text: String,
     secret: Vec<Range<usize>>,
-    broken: bool,
+    doubtful: Vec<Range<usize>>,
     redactor: Redactor,
 }
 
 impl Source {
     /// A text without known secrets.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), secret: Vec::new(), broken: false, redactor: Redactor::default() }
+        Self { name: name.into(), text: text.into(), secret: Vec::new(), doubtful: Vec::new(), redactor: Redactor::default() }
     }
 
     /// What messages call it.
@@ -38,7 +38,9 @@ impl Source {
     /// may be incomplete and excerpts must be more careful.
     pub(super) fn hide(&mut self, secret: Vec<Range<usize>>, broken: bool) {
         self.secret = secret;
-        self.broken = broken;
+        if broken {
+            self.doubtful = doubtful(&self.text);
+        }
     }
 
     /// Says which secrets excerpts must not show wherever they stand.
@@ -52,9 +54,9 @@ impl Source {
     }
 
     /// Whether the line in which a byte stands is a table's header.
-    pub(super) fn is_header(&self, at: usize) -> bool {
-        let line = self.text[..floor(&self.text, at)].rfind('\n').map_or(0, |at| at + 1);
-        self.text[line..].trim_start_matches([' ', '\t']).starts_with('[')
+    pub(super) fn in_header(&self, at: usize) -> bool {
+        let start = self.text[..floor(&self.text, at)].rfind('\n').map_or(0, |at| at + 1);
+        self.text[start..].lines().next().is_some_and(is_header)
     }
 
     /// The place of a range of bytes; of one that spans lines, of its beginning.
@@ -76,11 +78,9 @@ impl Source {
         let text = &self.text[line.clone()];
         let mut hidden = redact::ranges(text);
         hidden.extend(self.redactor.ranges(text));
-        for secret in self.secret.iter().filter(|secret| secret.start < line.end && secret.end > line.start) {
+        let inside = |secret: &&Range<usize>| secret.start < line.end && secret.end > line.start;
+        for secret in self.secret.iter().chain(&self.doubtful).filter(inside) {
             hidden.push(secret.start.max(line.start) - line.start..secret.end.min(line.end) - line.start);
-        }
-        if self.broken {
-            hidden.extend(self.doubtful(line));
         }
         hidden.retain(|range| !range.is_empty());
         hidden.sort_by_key(|range| (range.start, range.end));
@@ -93,38 +93,31 @@ impl Source {
         });
         hidden
     }
-
-    /// What of a line may belong to a secret value when the text's structure cannot be trusted: the line continues a value
-    /// whose key is secret, or stands in a table of secrets.
-    fn doubtful(&self, line: Range<usize>) -> Option<Range<usize>> {
-        let (mut table_is_secret, mut key_is_secret, mut in_long_string) = (false, false, false);
-        let (mut at, mut hides) = (0, None);
-        for text in self.text.split_inclusive('\n') {
-            let key = text.split_once('=').map(|(key, _)| key).filter(|key| key.matches(['"', '\'']).count() % 2 == 0);
-            if !in_long_string && text.trim_start().starts_with('[') {
-                table_is_secret = segments(text).any(redact::is_secret_key);
-                key_is_secret = false;
-                hides = None;
-            } else if let Some(key) = key.filter(|_| !in_long_string) {
-                key_is_secret = table_is_secret || segments(key).any(redact::is_secret_key);
-                let after = text.len() - text[key.len() + 1..].trim_start().len();
-                hides = if key_is_secret { Some(after) } else { redact::secret_values(text).next() };
-            } else {
-                hides = key_is_secret.then_some(0);
-            }
-            in_long_string ^= (text.matches("\"\"\"").count() + text.matches("'''").count()) % 2 == 1;
-            at += text.len();
-            if at > line.start {
-                break;
-            }
-        }
-        hides.map(|from| from.min(line.len())..line.len())
-    }
 }
 
-/// The bare words of a key or a table's header.
-fn segments(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['.', '[', ']', '"', '\'', ' ', '\t']).map(str::trim).filter(|segment| !segment.is_empty())
+/// What of a text may be secret when its structure cannot be trusted: everything from the first line of a table on that speaks
+/// of a secret, in the table's header too, but for the key that does.
+fn doubtful(text: &str) -> Vec<Range<usize>> {
+    let mut doubtful = Vec::new();
+    let mut is_secret = false;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let is_header = is_header(line);
+        is_secret = redact::resembles_secret(line) || (is_secret && !is_header);
+        if is_secret && !is_header {
+            let key = line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
+            let after = line[key.len()..].trim_start_matches([' ', '\t', '=']);
+            let shown = if redact::resembles_secret(key) { line.len() - after.len() } else { 0 };
+            doubtful.push(start + shown..start + line.len());
+        }
+        start += line.len();
+    }
+    doubtful
+}
+
+/// Whether a line is a table's header, or was meant to be one.
+fn is_header(line: &str) -> bool {
+    line.trim_start_matches([' ', '\t']).starts_with('[') && line.contains(char::is_alphabetic) && !line.contains('=')
 }
 
 /// The line with `***` for what is hidden and one space for each control character; and where `span` went, in characters.

@@ -272,6 +272,20 @@ fn excerpts_of_long_lines_are_cut_around_the_mistake() {
 }
 
 #[test]
+fn carets_stand_below_what_is_wrong_in_any_script() {
+    assert_eq!(
+        problems("version = 1\n[[set]]\nname = \"茶 杯\"\ndriver = \"x\"\na = { \"茶\" = \"${杯}\" }\n", &[]),
+        r#"dumprestore.toml:3:8: `茶 杯` holds ` `; letters, digits, `-`, `_` and `.` make a set's name
+  3 | name = "茶 杯"
+    |        ^^^^^^^
+dumprestore.toml:5:14: this is no reference to a variable
+  5 | a = { "茶" = "${杯}" }
+    |               ^^^^^
+    = write `${NAME}` or `${NAME:-default}`, or `$${` for the two characters themselves"#
+    );
+}
+
+#[test]
 fn values_that_json_lacks_are_refused() {
     let text = "version = 1\n[[set]]\nname = \"a\"\ndriver = \"x\"\nbig = 99999999999999999999\nnan = nan\nwhen = 2020-01-01\nhex = 0xff\n";
     let shown = problems(text, &[]);
@@ -331,4 +345,23 @@ fn a_file_that_cannot_be_read_is_told() {
     };
     assert_eq!(read("latin.toml"), "`latin.toml` is not UTF-8: see line 2\n   = save it as UTF-8");
     assert!(read(".").starts_with("cannot read the configuration `.`: "), "{}", read("."));
+}
+
+/// A file full of secrets, cut off, with a character too few or one too many, at every place: whatever is then wrong with it,
+/// no secret is shown.
+#[test]
+fn no_slip_of_the_pen_shows_a_secret() {
+    let text = "version = 1\n[[set]]\nname = \"a\"\ndriver = \"x\"\npassword = \"zebra1\"\nurl = \"x://u:zebra2@h/p\"\n\
+                dsn = 'host=h password=zebra3'\npin = { api_key = \"zebra4\", size = 3 }\ntokens = [\n  \"x=zebra5\",\n  \"zebra6\",\n]\n\
+                [set.secrets]\npw = \"\"\"\nzebra7\nzebra8 = 3\n\"\"\"\nother = \"zebra9\"\n[archive]\nlevel = \"x\"\n";
+    let mut slips = Vec::new();
+    for at in 0..text.len() {
+        slips.push(text[..at].to_owned());
+        slips.push(format!("{}{}", &text[..at], &text[at + 1..]));
+        slips.extend(['"', '=', '\n', ' '].map(|slip| format!("{}{slip}{}", &text[..at], &text[at..])));
+    }
+    for slip in &slips {
+        let shown = problems(slip, &[]);
+        assert!(!shown.contains("zebra"), "{shown}\n{slip}");
+    }
 }

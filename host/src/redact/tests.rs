@@ -103,3 +103,15 @@ fn debug_output_shows_nothing() {
     assert!(!format!("{secrets:?}").contains("hunter2"));
     assert!(!format!("{:?}", Redactor::new(&secrets)).contains("hunter2"));
 }
+
+#[test]
+fn a_misspelt_secret_is_still_recognised() {
+    for text in
+        ["password", "pasword", "passwrod", "passw0rd", "pas\"sword", "my_pasword = 'x'", "tken", "secert", "APIKY", "dbPasswrd", "key = "]
+    {
+        assert!(resembles_secret(text), "{text}");
+    }
+    for text in ["path", "name = 'shop'", "strip_prefix", "compression", "tok", "password_file", ""] {
+        assert!(!resembles_secret(text), "{text}");
+    }
+}

@@ -17,6 +17,8 @@ fn no_secret_is_in_any_problem_or_view() {
         "[[set]]\nname = \"b\"\ndriver = \"tree\"\n[set.secrets]\npw = \"\"\"\nzzsecret7\n\\q zzsecret8\n\"\"\"\nlist = [\n \"x=zzsecret9\", oops\n]\n",
         "[[set]]\nname = \"b\"\ndriver = \"tree\"\npath = \"${ENV_URL}*\"\nurl = \"${ENV_URL}\"\npassword = \"${ENV_PW:-zzsecret0}\"\njobs = \"x\"\n",
         "[[set]]\nname = \"b\"\ndriver = \"tree\"\npath = \"${API_TOKEN}*\"\n",
+        "[[set]]\nname = \"b\"\ndriver = \"tree\"\npath = \"b\"\npasword = \"zzsecretE\"\nsecrts = { pw = \"zzsecretF\" }\n",
+        "[[set]]\nname = \"b\"\ndriver = \"tree\"\npath = \"x://u:zzsecretG@h/a?b=c*\"\nurl = \"password=zzsecretH\"\njobs = \"zz\"\n",
         "[[set]]\nname = \"b\"\ndriver = \"media\"\nurl = \"${ENV_URL}\"\nsecrets = { password = \"${ENV_PW}\" }\n",
     ];
     let environment: Environment = [
