@@ -120,9 +120,12 @@ impl Placer<'_> {
         let (sender, receiver) = crossbeam_channel::bounded(threads);
         let (failed, bytes) = (AtomicBool::new(false), AtomicU64::new(0));
         thread::scope(|scope| {
-            let worker = || self.work(&receiver, &bytes).inspect_err(|_| failed.store(true, Ordering::Relaxed));
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-            let dealt = self.deal(sender, &failed);
+            let (failed, bytes) = (&failed, &bytes);
+            // Each holds the channel itself: when the last has failed it is closed, and dealing cannot wait for ever.
+            let worker = |dealt| move || self.work(&dealt, bytes).inspect_err(|_| failed.store(true, Ordering::Relaxed));
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker(receiver.clone()))).collect();
+            drop(receiver);
+            let dealt = self.deal(sender, failed);
             let mut done = Done::default();
             let mut first: Result<()> = Ok(());
             for worker in workers {

@@ -4,17 +4,18 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
 use super::super::{Options, Selection, View, temporary};
-use super::{dump, options, recorded, restore, unprivileged};
-use crate::archive::Entry;
+use super::{driver, dump, options, recorded, restore, unprivileged};
 use crate::archive::entry::attribute;
+use crate::archive::{Entries, Entry, EntryReader, Reader, Totals};
 use crate::conformance::{MemoryArchive, Recorder};
 use crate::drivers::{Extra, Outcome};
 use crate::error::{Error, Result};
+use crate::name::EntryName;
 
 /// A source, its archive, and a target that holds the same.
 struct Pair {
@@ -405,4 +406,41 @@ fn a_target_that_this_user_may_not_write_is_refused() {
     let (context, _) = recorded(None);
     let error = unprivileged(|| restore(options(View::Objects, &missing), &context, &pair.archive)).unwrap_err();
     assert!(error.is_untouched() && error.message().contains("cannot write into"), "{error}");
+}
+
+/// Lists what the archive holds, and opens none of it.
+struct Unopenable<'a>(&'a dyn Reader);
+
+impl Reader for Unopenable<'_> {
+    fn totals(&self) -> Totals {
+        self.0.totals()
+    }
+
+    fn entries(&self) -> Result<Box<dyn Entries>> {
+        self.0.entries()
+    }
+
+    fn open(&self, _: &EntryName) -> Result<Box<dyn EntryReader>> {
+        // Long enough that all threads are given work, and more waits, before the first fails.
+        std::thread::sleep(Duration::from_millis(50));
+        Err(Error::corrupt("unopenable"))
+    }
+}
+
+#[test]
+fn a_restore_ends_when_all_its_threads_fail_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let archive = MemoryArchive::new();
+    (0..1_000).for_each(|number| archive.put(Entry::new(format!("f{number}")), *b"content"));
+    let target = directory.path().join("target");
+    let (ended, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let context = recorded(None).0;
+        let mut driver = driver(View::Objects, &target);
+        let reader = archive.reader();
+        driver.before_restore(&context, &reader).unwrap();
+        ended.send(driver.restore(&context, &Unopenable(&reader)).unwrap_err())
+    });
+    let error = told.recv_timeout(Duration::from_secs(20)).expect("the restore ends");
+    assert!(error.message().ends_with("unopenable"), "{error}");
 }
