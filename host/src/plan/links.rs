@@ -20,7 +20,7 @@ pub(super) fn resolve(planning: &mut Planning<'_>) -> Vec<Link> {
         check_ends(planning, link);
         check_order(planning, link, &order);
         match [&link.from, &link.to].into_iter().find(|end| !planning.selection.keeps(end)) {
-            Some(end) => planning.warn(None, format!("the link from {} to `{}` is not checked: `{end}` is left out", start(link), link.to)),
+            Some(end) => left_out(planning, link, end),
             None => links.push(Link {
                 from: link.from.clone(),
                 column: column(link),
@@ -31,6 +31,19 @@ pub(super) fn resolve(planning: &mut Planning<'_>) -> Vec<Link> {
         }
     }
     links
+}
+
+/// Says what follows when one end of a link is left out.
+fn left_out(planning: &mut Planning<'_>, link: &LinkConfig, end: &SetPath) {
+    let (from, to) = (start(link), &link.to);
+    planning.warn(
+        None,
+        if planning.restores {
+            format!("{from} names entries of `{to}`, and `{end}` is left out: rows and entries may no longer fit together")
+        } else {
+            format!("the link from {from} to `{to}` is not checked: `{end}` is left out")
+        },
+    );
 }
 
 /// Refuses a link whose target takes its point in time before the set that refers to it.

@@ -86,7 +86,7 @@ pub fn for_restore(
     archive: &[PathBuf],
 ) -> Result<Plan, Problems> {
     let in_archive: Vec<SetPath> = manifest.sets.iter().map(|record| record.path.clone()).collect();
-    let mut planning = Planning::new(config, kinds, selection, &in_archive);
+    let mut planning = Planning { restores: true, ..Planning::new(config, kinds, selection, &in_archive) };
     if !config.is_partial {
         compare::archive_and_configuration(&mut planning, manifest);
     }
@@ -97,6 +97,7 @@ pub fn for_restore(
 struct Planning<'c> {
     config: &'c Config,
     selection: &'c Selection,
+    restores: bool,
     sets: Vec<ArmedSet>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
@@ -105,7 +106,7 @@ struct Planning<'c> {
 impl<'c> Planning<'c> {
     /// Arms the drivers, and checks what concerns single sets. `in_archive` are paths that `--only` and `--skip` may name too.
     fn new(config: &'c Config, kinds: Kinds<'_>, selection: &'c Selection, in_archive: &[SetPath]) -> Self {
-        let mut planning = Self { config, selection, sets: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
+        let mut planning = Self { config, selection, restores: false, sets: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
         let known: Vec<&SetPath> =
             config.all_sets().into_iter().filter(|set| set.is_named).map(|set| &set.path).chain(in_archive).collect();
         if !config.is_partial {

@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(120);
 /// How many columns the bar takes.
 const BAR: usize = 20;
 
+/// How many columns the words behind the bar should have: where that leaves no room for a bar, there is none.
+const WORDS: usize = 45;
+
 /// The sets that run now, and how far each is.
 pub(super) struct Progress {
     drawn: Option<MultiProgress>,
@@ -77,7 +80,7 @@ impl Progress {
     fn begin(&mut self, set: Option<&SetPath>, aside: bool) -> &mut Running {
         let name = set.map_or("archive", SetPath::as_str);
         let fill = self.name_width.saturating_sub(console::measure_text_width(name));
-        let bar = ProgressBar::no_length().with_style(spinner()).with_prefix(format!("{name}{}", " ".repeat(fill)));
+        let bar = ProgressBar::no_length().with_style(self.spinner()).with_prefix(format!("{name}{}", " ".repeat(fill)));
         let bar = match &self.drawn {
             Some(multi) => {
                 let bar = multi.add(bar);
@@ -93,6 +96,7 @@ impl Progress {
 
     fn advance(&mut self, set: Option<&SetPath>, far: &Far) -> Option<Line> {
         let is_drawn = self.drawn.is_some();
+        let style = self.bar();
         let key = set.cloned();
         if !self.running.contains_key(&key) {
             self.begin(set, false);
@@ -104,7 +108,7 @@ impl Progress {
             if let Some(total) = far.total.filter(|total| *total > 0) {
                 if running.bar.length().is_none() {
                     running.bar.disable_steady_tick();
-                    running.bar.set_style(bar());
+                    running.bar.set_style(style);
                 }
                 running.bar.set_length(total);
                 running.bar.set_position(far.done.min(total));
@@ -128,6 +132,31 @@ impl Progress {
     fn clear(&mut self) {
         let all: Vec<_> = self.running.keys().cloned().collect();
         all.iter().for_each(|key| self.leave(key));
+    }
+
+    /// The line of a set whose total is known.
+    fn bar(&self) -> ProgressStyle {
+        self.style(&format!("{{bar:{BAR}.cyan/dim}}  ")).progress_chars("━╸─")
+    }
+
+    /// The line of a set whose total is unknown: a short bar runs to and fro.
+    fn spinner(&self) -> ProgressStyle {
+        const SHORT: usize = 3;
+        let there = 0..=BAR - SHORT;
+        let frames: Vec<String> = there
+            .clone()
+            .chain(there.rev())
+            .map(|at| format!("{}{}{}", "─".repeat(at), "━".repeat(SHORT), "─".repeat(BAR - SHORT - at)))
+            .collect();
+        let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+        self.style("{spinner:.dim}  ").tick_strings(&frames)
+    }
+
+    /// A line with this bar, where the terminal has room for one.
+    fn style(&self, bar: &str) -> ProgressStyle {
+        let columns = usize::from(console::Term::stderr().size().1);
+        let bar = if columns < self.name_width + BAR + WORDS { "" } else { bar };
+        ProgressStyle::with_template(&format!("  {{prefix:.bold}}  {bar}{{wide_msg}}")).expect("the template is right")
     }
 }
 
@@ -153,27 +182,14 @@ impl Far {
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         words.extend(rate.bytes_per_second().map(|rate| format!("{}/s", size(rate as u64))));
-        words.extend(total.and_then(|total| rate.seconds_left(total)).map(|seconds| format!("{} left", left(seconds))));
+        words.extend(
+            total
+                .filter(|total| *total > self.done)
+                .and_then(|total| rate.seconds_left(total))
+                .map(|seconds| format!("{} left", left(seconds))),
+        );
         words.join(", ")
     }
-}
-
-fn bar() -> ProgressStyle {
-    let template = format!("  {{prefix:.bold}}  {{bar:{BAR}.cyan/dim}}  {{wide_msg}}");
-    ProgressStyle::with_template(&template).expect("the template is right").progress_chars("━╸─")
-}
-
-/// A short bar that runs to and fro where the total is unknown.
-fn spinner() -> ProgressStyle {
-    const SHORT: usize = 3;
-    let there = 0..=BAR - SHORT;
-    let frames: Vec<String> = there
-        .clone()
-        .chain(there.rev())
-        .map(|at| format!("{}{}{}", "─".repeat(at), "━".repeat(SHORT), "─".repeat(BAR - SHORT - at)))
-        .collect();
-    let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
-    ProgressStyle::with_template("  {prefix:.bold}  {spinner:.dim}  {wide_msg}").expect("the template is right").tick_strings(&frames)
 }
 
 #[cfg(test)]

@@ -67,13 +67,13 @@ impl Ended<'_> {
             Command::Verify => "bytes",
         };
         let is_dump = self.command == Command::Dump;
-        let mut columns = vec![words("set"), words("driver").spare(2), numbers("entries"), numbers(bytes)];
+        let mut columns = vec![words("set"), words("driver").spare(3), numbers("entries"), numbers(bytes)];
         if is_dump {
-            columns.push(numbers("stored"));
+            columns.push(numbers("stored").spare(1));
         }
         // The archive is verified as a whole, not set by set.
         if self.command != Command::Verify {
-            columns.push(numbers("time").spare(1));
+            columns.push(numbers("time").spare(2));
         }
         if is_dump {
             columns.push(words("point in time"));
