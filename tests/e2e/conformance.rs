@@ -40,6 +40,13 @@ fn sqlite_with_a_rollback_journal_keeps_the_contract() {
     keeps_the_contract(&SqliteSubject { journal: Journal::Delete });
 }
 
+/// Whoever registers a driver adds it to this page; the probe is left out, since it restores nothing.
+#[test]
+fn no_driver_of_the_registry_is_left_out() {
+    let names: Vec<_> = registry::kinds().iter().map(|kind| kind.name()).filter(|name| *name != "probe").collect();
+    assert_eq!(names, ["sqlite", "media", "filesystem"]);
+}
+
 /// A driver of the registry, configured as by a file in `base`.
 fn configured(kind: &str, base: &Path, settings: serde_json::Value) -> Result<Box<dyn Driver>> {
     let kind = registry::find(kind).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no driver `{kind}` is registered")))?;

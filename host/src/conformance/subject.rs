@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::drivers::Driver;
+use crate::drivers::{Driver, LinkColumn};
 use crate::error::Result;
 use crate::name::EntryName;
 
@@ -29,6 +29,11 @@ pub trait Subject {
     fn holds(&self, name: &EntryName, content: &[u8]) -> bool {
         let _ = (name, content);
         true
+    }
+
+    /// A column that has the names of all items, where the driver has columns for links to come from.
+    fn column_of_names(&self) -> Option<LinkColumn> {
+        None
     }
 
     /// Whether the application may write while a dump runs.

@@ -144,3 +144,8 @@ fn finds_an_entry_that_is_abandoned() {
 fn finds_a_writer_that_is_used_after_the_moment() {
     finds(Flaw::KeepsWriter, "round trip: a few items", "after `dump` returned");
 }
+
+#[test]
+fn finds_a_link_that_goes_on_after_it_was_refused() {
+    finds(Flaw::SwallowsRefusal, "link that cannot be read", "was refused, and the driver says that all went well");
+}

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use dr_host::conformance::{Atomicity, Contents, Place, Subject};
-use dr_host::drivers::Driver;
+use dr_host::drivers::{Driver, LinkColumn};
 use dr_host::error::{Error, ErrorKind, IoContext, Result};
 use dr_host::name::EntryName;
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use tempfile::TempDir;
@@ -35,6 +36,10 @@ impl Subject for SqliteSubject {
     fn atomicity(&self) -> Atomicity {
         Atomicity::Whole
     }
+
+    fn column_of_names(&self) -> Option<LinkColumn> {
+        Some(LinkColumn { table: "item".into(), column: "name".into(), json_path: None, condition: None })
+    }
 }
 
 struct Database {
@@ -44,6 +49,14 @@ struct Database {
 }
 
 const FILE: &str = "items.db";
+
+/// A name as its row has it: text, as an application's would be, where it is text.
+fn key(name: &EntryName) -> Value {
+    match name.as_str() {
+        Some(text) => Value::Text(text.to_owned()),
+        None => Value::Blob(name.as_bytes().to_owned()),
+    }
+}
 
 fn failed(error: rusqlite::Error) -> Error {
     Error::new(ErrorKind::Other, format!("SQLite: {error}"))
@@ -79,14 +92,14 @@ impl Place for Database {
         let mut database = self.open()?;
         let transaction = database.transaction().map_err(failed)?;
         for (name, content) in items {
-            let row = params![name.as_bytes(), content];
+            let row = params![key(name), content];
             transaction.execute("INSERT OR REPLACE INTO item VALUES (?1, ?2)", row).map_err(failed)?;
         }
         transaction.commit().map_err(failed)
     }
 
     fn remove(&self, name: &EntryName) -> Result<()> {
-        self.open()?.execute("DELETE FROM item WHERE name = ?1", [name.as_bytes()]).map_err(failed)?;
+        self.open()?.execute("DELETE FROM item WHERE name = ?1", [key(name)]).map_err(failed)?;
         Ok(())
     }
 
@@ -96,8 +109,13 @@ impl Place for Database {
         }
         let database = Connection::open(self.path()).map_err(failed)?;
         let mut rows = database.prepare("SELECT name, content FROM item").map_err(failed)?;
-        let pairs = rows.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))).map_err(failed)?;
-        pairs.map(|pair| pair.map(|(name, content)| (EntryName::from_bytes(name), content)).map_err(failed)).collect()
+        let pairs = rows
+            .query_map([], |row| {
+                let name = row.get_ref(0)?.as_bytes().map_err(|_| rusqlite::Error::InvalidQuery)?;
+                Ok((EntryName::from_bytes(name), row.get(1)?))
+            })
+            .map_err(failed)?;
+        pairs.map(|pair| pair.map_err(failed)).collect()
     }
 
     fn litter(&self) -> Result<Vec<String>> {

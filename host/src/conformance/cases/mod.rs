@@ -3,6 +3,7 @@
 
 mod cancel;
 mod faults;
+mod links;
 mod moments;
 mod round_trip;
 mod stranger;
@@ -36,6 +37,8 @@ pub(super) const ALL: &[(&str, CaseFn)] = &[
     ("round trip: written and read in tiny pieces", round_trip::tiny_pieces),
     ("round trip: read in another order", round_trip::another_order),
     ("point in time", moments::point_in_time),
+    ("values of a link", links::values),
+    ("link that cannot be read", links::unreadable),
     ("dump ends after its check", moments::only_before_dump),
     ("restore ends after its check", moments::only_before_restore),
     ("restore over something else, not told to", target::not_told),

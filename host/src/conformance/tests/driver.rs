@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::{Atomicity, Contents, Place, Subject};
 use crate::archive::{Entry, EntryWriter, Reader, Writer};
-use crate::drivers::{Context, Description, Driver, Ended, Extra, Outcome, PointInTime, Survey, Worth};
+use crate::drivers::{Context, Description, Driver, Ended, Extra, LinkColumn, Outcome, PointInTime, Survey, Worth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::EntryName;
 
@@ -34,6 +34,7 @@ pub(super) enum Flaw {
     OpensTwo,
     Abandons,
     KeepsWriter,
+    SwallowsRefusal,
 }
 
 pub(super) struct MemorySubject {
@@ -61,6 +62,10 @@ impl Subject for MemorySubject {
 
     fn holds(&self, name: &EntryName, _content: &[u8]) -> bool {
         holds(name)
+    }
+
+    fn column_of_names(&self) -> Option<LinkColumn> {
+        Some(LinkColumn { table: "items".into(), column: "name".into(), json_path: None, condition: None })
     }
 }
 
@@ -126,7 +131,7 @@ impl Driver for MemoryDriver {
             name: "memory".into(),
             version: "1".into(),
             formats: vec![FORMAT.into()],
-            has_columns: false,
+            has_columns: true,
             has_names: true,
             details: BTreeMap::new(),
         }
@@ -139,6 +144,19 @@ impl Driver for MemoryDriver {
     fn before_dump(&mut self, _context: &Context) -> Result<PointInTime> {
         self.snapshot = self.shared.items().clone();
         Ok(PointInTime::now(Worth::Exact))
+    }
+
+    fn link_values(&mut self, _context: &Context, column: &LinkColumn, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        if column.table != "items" || column.column != "name" || column.condition.is_some() {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no `{column}`")));
+        }
+        for name in self.snapshot.keys() {
+            let told = each(&name.to_string());
+            if !self.has(Flaw::SwallowsRefusal) {
+                told?;
+            }
+        }
+        Ok(())
     }
 
     fn dump(&mut self, context: &Context, mut into: Box<dyn Writer>) -> Result<Outcome> {
