@@ -95,7 +95,15 @@ impl Copier<'_> {
     }
 
     fn directory(&mut self, listed: &Listed) -> Result<()> {
-        let looked = self.descent.at(listed.name.as_bytes()).and_then(|directory| Ok((Meta::of(directory)?, self.xattrs.read(directory)?)));
+        let name = listed.name.as_bytes();
+        let looked = self.descent.at(name).and_then(|directory| Ok((Meta::of(directory)?, self.xattrs.read(directory)?)));
+        let looked = match looked {
+            // The list told of it: it comes without its content, and as what can be seen from above.
+            Err(why) if why.kind() == io::ErrorKind::PermissionDenied && self.unreadable == Unreadable::Skip => {
+                self.descent.parent_of(name).and_then(|(parent, leaf)| Ok((Meta::at(parent, leaf)?, Vec::new())))
+            }
+            other => other,
+        };
         match looked {
             Ok((meta, xattrs)) => self.without_content(listed, &meta, xattrs, b""),
             Err(why) => self.cannot_read(listed, &why),

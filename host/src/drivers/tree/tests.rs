@@ -1,6 +1,5 @@
 //! What the tests of directories share: places to dump from and restore to, and the moments run as the engine runs them.
 
-mod conformance;
 mod dump;
 mod hostile;
 mod restore;

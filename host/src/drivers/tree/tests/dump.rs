@@ -55,14 +55,16 @@ fn one_error_names_everything_that_cannot_be_read() {
 #[test]
 fn what_cannot_be_read_is_left_out_as_told_and_each_is_a_finding() {
     let root = partly_unreadable();
-    let options = Options { unreadable: Unreadable::Skip, ..options(View::Objects, root.path()) };
-    let (context, recorder) = recorded(None);
-    let archive = unprivileged(|| dump(options, &context).unwrap());
-    assert_eq!(names(&archive), ["open"]);
-    let mut skipped: Vec<_> = recorder.findings().into_iter().map(|finding| (finding.kind, finding.name)).collect();
-    skipped.sort();
-    let expected = ["closed", "closed2/deep", "secret"].map(|name| (FindingKind::Skipped, name.to_owned()));
-    assert_eq!(skipped, expected);
+    for (view, expected) in [(View::Objects, &["open"][..]), (View::Files, &["", "closed", "closed2", "open"])] {
+        let options = Options { unreadable: Unreadable::Skip, ..options(view, root.path()) };
+        let (context, recorder) = recorded(None);
+        let archive = unprivileged(|| dump(options, &context).unwrap());
+        assert_eq!(names(&archive), expected);
+        let mut skipped: Vec<_> = recorder.findings().into_iter().map(|finding| (finding.kind, finding.name)).collect();
+        skipped.sort();
+        let expected = ["closed", "closed2/deep", "secret"].map(|name| (FindingKind::Skipped, name.to_owned()));
+        assert_eq!(skipped, expected, "{view:?}");
+    }
 }
 
 #[test]
