@@ -56,7 +56,7 @@ fn entries(run: &Run, archive: &ArchiveReader, sets: &[&SetRecord]) -> Result<()
         };
         let damages = ticking(&tick, || damages(archive, record, run.interrupt(), &through)).map_err(|error| run.fail_alone(&error))?;
         for damage in damages {
-            whole = Err(run.fail_alone(&damage));
+            whole = Err(run.fail(run.failure(Some((&record.path, &record.driver)), None, &damage)));
         }
     }
     whole
