@@ -123,13 +123,18 @@ fn dump_meanwhile(host: &Host, archive: &Path, mut work: impl FnMut() -> bool) -
     (Ended { code: status.code(), stdout: String::new(), stderr }, said)
 }
 
-/// The archive, as any zip tool sees it: the media by name.
+/// The media in an archive, by name.
 fn media_in(archive: &Path) -> BTreeMap<String, Vec<u8>> {
+    entries_below(archive, "media/")
+}
+
+/// What any zip tool sees below a prefix: contents by name.
+fn entries_below(archive: &Path, prefix: &str) -> BTreeMap<String, Vec<u8>> {
     let mut zip = zip::ZipArchive::new(fs::File::open(archive).expect("the archive is there")).expect("it is a zip");
     let mut found = BTreeMap::new();
     for number in 0..zip.len() {
         let mut entry = zip.by_index(number).expect("the entry is readable");
-        let Some(name) = entry.name().expect("its name is UTF-8").strip_prefix("media/").map(str::to_owned) else { continue };
+        let Some(name) = entry.name().expect("its name is UTF-8").strip_prefix(prefix).map(str::to_owned) else { continue };
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("the entry is whole");
         found.insert(name, content);
@@ -331,5 +336,58 @@ fn act(application: &Application, mut names: Vec<String>, seed: u64, running: &A
                 names.push(new);
             }
         }
+    }
+}
+
+/// Between the listing and the copying, listed files become other things: a directory, a link out of the tree, a pipe that
+/// nobody writes to, nothing. The dump does not hang, and says of each that it is gone or changed. A tree of files is never left
+/// through a link; media are read through links, and the change is told.
+#[test]
+fn what_listed_files_become_is_reported() {
+    for (driver, key) in [("filesystem", "path"), ("media", "url")] {
+        let here = tempfile::tempdir().expect("a directory");
+        let sets = format!(
+            "version = 1\n[[set]]\nname = \"gate\"\ndriver = \"probe\"\nwait = {{ dump = \"go\" }}\n\
+             [[set]]\nname = \"files\"\ndriver = \"{driver}\"\n{key} = \"files\"\n"
+        );
+        let host = Host::configured(here.path(), &sets);
+        let files = here.path().join("files");
+        fs::create_dir_all(files.join("below")).expect("a directory");
+        let names = ["directory", "link", "pipe", "gone", "below/gone too", "moved", "replaced", "grown", "stays"];
+        names.iter().for_each(|name| fs::write(files.join(name), "as listed").expect("a file"));
+        fs::write(here.path().join("outside"), "nobody's business").expect("a file");
+
+        let mut run = host.start(["dump", "--json", "out.zip"]);
+        run.until(|event| event["event"] == "moment" && event["set"] == "gate" && event["moment"] == "dump");
+        for name in ["directory", "link", "pipe", "gone"] {
+            fs::remove_file(files.join(name)).expect("it can be removed");
+        }
+        fs::create_dir(files.join("directory")).expect("a directory");
+        std::os::unix::fs::symlink("../outside", files.join("link")).expect("a link");
+        let made = std::process::Command::new("mkfifo").arg(files.join("pipe")).status().expect("`mkfifo` can be started");
+        assert!(made.success());
+        fs::remove_dir_all(files.join("below")).expect("it can be removed");
+        fs::rename(files.join("moved"), files.join("elsewhere")).expect("it can be moved");
+        fs::write(files.join("new"), "of the same size").expect("a file");
+        fs::write(files.join("replacement"), "AS LISTED").expect("a file");
+        fs::rename(files.join("replacement"), files.join("replaced")).expect("it can be replaced");
+        fs::write(files.join("grown"), "as listed, and more").expect("it can be written");
+        fs::write(here.path().join("go"), "").expect("the gate can be opened");
+        let ended = run.wait().expect(3);
+
+        let found: BTreeMap<_, _> =
+            ended.events_of("finding").iter().map(|event| kind_and_name(&event["finding"])).map(|(kind, name)| (name, kind)).collect();
+        for name in ["directory", "pipe", "gone", "below/gone too", "moved"] {
+            assert_eq!(found.get(name).map(String::as_str), Some("vanished"), "{driver}, `{name}`: {ended}");
+        }
+        for name in ["replaced", "grown"] {
+            assert_eq!(found.get(name).map(String::as_str), Some("changed"), "{driver}, `{name}`: {ended}");
+        }
+        assert!(found.contains_key("link"), "{driver}: {ended}");
+        assert!(!found.contains_key("stays"), "{driver}: {ended}");
+        let content: BTreeMap<_, _> = entries_below(&here.path().join("out.zip"), "files/");
+        assert_eq!(content.get("stays").map(Vec::as_slice), Some(&b"as listed"[..]));
+        let left = content.values().any(|content| content == b"nobody's business");
+        assert!(driver == "media" || !left, "{driver} followed the link");
     }
 }
