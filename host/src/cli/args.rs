@@ -190,6 +190,8 @@ pub(super) struct InitArguments {
     /// The file to write, which must not exist
     #[arg(value_name = "FILE", default_value = crate::config::FILE)]
     pub(super) path: PathBuf,
+    #[command(flatten)]
+    pub(super) sets: SetArguments,
 }
 
 /// Print completions for a shell

@@ -12,12 +12,14 @@ use super::output::{Format, Line, Look, Output};
 use crate::config;
 use crate::drivers::registry;
 use crate::error::{Error, ErrorKind, IoContext as _};
-use crate::plan;
+use crate::plan::{self, Selection};
 
 /// A first configuration, as it was asked for.
 pub(super) struct Init {
     /// The file to write.
     pub(super) path: PathBuf,
+    /// Which sets.
+    pub(super) selection: Selection,
 }
 
 impl Init {
@@ -25,7 +27,7 @@ impl Init {
     pub(super) fn run(&self, output: &Output, around: &Surroundings) -> Result<Exit, Refused> {
         let shown = self.path.display();
         let path = around.directory.join(&self.path);
-        let text = plan::init(&around.environment, registry::kinds());
+        let text = plan::init(&around.environment, registry::kinds(), &self.selection)?;
         let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(cause) if cause.kind() == IoKind::AlreadyExists => {
                 let error = Error::new(ErrorKind::InvalidConfig, format!("`{shown}` exists already"));

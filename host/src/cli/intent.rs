@@ -91,7 +91,7 @@ impl Task {
                 Self::Verify(Verify { input: typed.input, selection: selection(typed.sets), expect: typed.expect.expect })
             }
             Command::Plan(typed) => Self::Plan(ShowPlan { config: typed.config.config, selection: selection(typed.sets) }),
-            Command::Init(typed) => Self::Init(Init { path: typed.path }),
+            Command::Init(typed) => Self::Init(Init { path: typed.path, selection: selection(typed.sets) }),
             Command::Completions(typed) => Self::Completions(Completions { shell: typed.shell }),
             Command::Man(typed) => Self::Manual(Manual { directory: typed.directory }),
         }

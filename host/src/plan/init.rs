@@ -2,12 +2,19 @@
 
 use serde_json::Value;
 
-use super::{Kinds, default_set};
-use crate::config::{Environment, list};
+use super::default_set::Found;
+use super::{Kinds, Selection, default_set};
+use crate::config::{Environment, Problems, list};
+use crate::name::SetPath;
 
-/// A commented configuration from what the environment shows. It refers to the variables and holds none of their values.
-pub fn init(environment: &Environment, kinds: Kinds<'_>) -> String {
-    let found = default_set::look(environment, kinds);
+/// A commented configuration from what the environment shows, as far as it is meant. It refers to the variables and holds none
+/// of their values.
+///
+/// # Errors
+/// A path that names no set of what the environment shows.
+pub fn init(environment: &Environment, kinds: Kinds<'_>, selection: &Selection) -> Result<String, Problems> {
+    let mut found = default_set::look(environment, kinds);
+    select(&mut found, selection)?;
     let mut text = String::from(HEAD);
     for (variable, name, url) in &found.databases {
         let scheme = default_set::scheme(url).unwrap_or_default();
@@ -31,7 +38,19 @@ pub fn init(environment: &Environment, kinds: Kinds<'_>) -> String {
         text.push_str(&example(kind.name(), kind.summary(), &kind.settings()));
     }
     text.push_str(LINK);
-    text
+    Ok(text)
+}
+
+/// Leaves out what is not meant.
+fn select(found: &mut Found<'_>, selection: &Selection) -> Result<(), Problems> {
+    let media = found.media.map(|_| "media");
+    let names = found.databases.iter().map(|(_, name, _)| name.as_str()).chain(media);
+    let sets: Vec<SetPath> = names.filter_map(|name| SetPath::parse(name).ok()).collect();
+    Problems::check(selection.check(&sets.iter().collect::<Vec<_>>()))?;
+    let is_meant = |name: &str| !sets.iter().any(|set| set.as_str() == name && !selection.keeps(set));
+    found.databases.retain(|(_, name, _)| is_meant(name));
+    found.media = found.media.filter(|_| is_meant("media"));
+    Ok(())
 }
 
 const HEAD: &str = "\

@@ -94,6 +94,14 @@ fn what_destroys_needs_yes_where_nobody_can_be_asked() {
 }
 
 #[test]
+fn a_bug_in_a_driver_is_told_like_any_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::configured(directory.path(), "version = 1\n[[set]]\nname = \"a\"\ndriver = \"probe\"\npanic = [\"dump\"]\n");
+    assert_snapshot!("panic", transcript(&host, &[&["dump", "a.zip"]]));
+    assert!(host.run(["dump", "a.zip", "-v"]).expect(1).stderr.contains("debug: panicked at host/src/drivers/probe.rs:"));
+}
+
+#[test]
 fn an_archive_and_a_configuration_that_do_not_belong_together_are_told_apart() {
     let shop = Shop::dumped();
     let configuration = "version = 1\n[[set]]\nname = \"database\"\ndriver = \"sqlite\"\npath = \"x.db\"\n\

@@ -63,6 +63,9 @@ fn a_first_configuration_is_written_from_the_environment_and_never_over_another(
     assert_snapshot!("init", transcript(&host, &[&["plan"], &["init"], &["init"], &["plan"]]));
     let text = fs::read_to_string(directory.path().join("dumprestore.toml")).unwrap();
     assert!(text.contains("\nurl = \"${DATABASE_URL}\""), "{text}");
+    host.run(["init", "--skip", "media", "databases.toml"]).expect(0);
+    let plan = host.run(["plan", "-c", "databases.toml"]).expect(0).stdout;
+    assert!(plan.contains("database") && !plan.contains("media"), "{plan}");
 }
 
 #[test]
