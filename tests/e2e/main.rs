@@ -1,6 +1,7 @@
 //! The end-to-end tests, one module a subject: what stands there, what is done, what must be seen.
 
 mod ancestor;
+mod archive;
 mod bucket;
 mod cli;
 mod coherence;
