@@ -26,10 +26,6 @@ pub const STRUCK: &str = "***";
 /// absence there would tell it. The plan warns of shorter ones.
 pub const SHORTEST: usize = 4;
 
-/// Variables whose values are secrets whenever the process has them: libraries read them by themselves.
-pub const ENVIRONMENT: [&str; 6] =
-    ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "PGPASSWORD", "MYSQL_PWD", "REDIS_PASSWORD"];
-
 /// What the URL standard percent-encodes in userinfo (not `%` itself): how a library spells a password that it puts into a URL.
 const USERINFO: &AsciiSet = &CONTROLS
     .add(b' ')

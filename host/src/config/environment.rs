@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use crate::redact;
+
+/// Variables that hold the passwords of clients.
+const SECRET: [&str; 3] = ["PGPASSWORD", "MYSQL_PWD", "REDIS_PASSWORD"];
+
 /// The variables that a configuration may refer to, in the order of their names.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
@@ -28,6 +33,12 @@ impl Environment {
     /// The value of a variable that is set, to text that is not empty.
     pub fn non_empty(&self, name: &str) -> Option<&str> {
         self.get(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// The values that are secrets whether or not the configuration refers to them, since libraries read them by themselves.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let is_secret = |name: &&str| SECRET.contains(name) || (name.starts_with("AWS_") && redact::is_secret_key(name));
+        self.names().filter(is_secret).filter_map(|name| self.non_empty(name))
     }
 
     /// The names of all variables, sorted.

@@ -53,9 +53,7 @@ pub(super) fn read(source: Arc<Source>, base: PathBuf, environment: &Environment
         broken: !errors.is_empty(),
         unnamed: false,
     };
-    for variable in redact::ENVIRONMENT {
-        reading.secrets.add(environment.get(variable).unwrap_or_default());
-    }
+    environment.secrets().for_each(|secret| reading.secrets.add(secret));
     let mut lost = false;
     for error in &errors {
         let at = error.span().unwrap_or(0..0);

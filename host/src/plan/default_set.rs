@@ -8,7 +8,6 @@ use super::Kinds;
 use crate::config::{Config, DriverChoice, Environment, Problem, SetConfig, Values, list};
 use crate::drivers::Kind;
 use crate::name::SetPath;
-use crate::redact;
 
 /// What the name of a variable that names a database ends with.
 const DATABASE: &str = "DATABASE_URL";
@@ -54,9 +53,7 @@ pub(super) fn look<'e>(environment: &'e Environment, kinds: Kinds<'_>) -> Found<
 pub(super) fn config(directory: &Path, environment: &Environment, kinds: Kinds<'_>) -> Config {
     let found = look(environment, kinds);
     let mut config = Config::without_file(directory.to_owned());
-    for variable in redact::ENVIRONMENT {
-        config.secrets.add(environment.get(variable).unwrap_or_default());
-    }
+    environment.secrets().for_each(|secret| config.secrets.add(secret));
     for (variable, name, url) in found.databases {
         config.secrets.add_from(url);
         match SetPath::check_segment(&name) {

@@ -12,7 +12,8 @@ fn examples() -> Vec<&'static str> {
 
 #[test]
 fn every_example_is_planned() {
-    let environment: Environment = [("DATABASE_URL", "sqlite:////srv/shop/shop.db")].into_iter().collect();
+    let variables = [("DATABASE_URL", "sqlite:////srv/shop/shop.db"), ("MINIO_KEY_ID", "shop"), ("MINIO_SECRET_KEY", "hunter2")];
+    let environment: Environment = variables.into_iter().collect();
     for example in examples() {
         let text = if example.starts_with("version") { example.to_owned() } else { format!("version = 1\n{example}") };
         let config = Config::parse("docs/configuration.md", text, "/srv/shop".into(), &environment);
@@ -21,6 +22,16 @@ fn every_example_is_planned() {
         }
     }
     assert!(examples().len() >= 5);
+}
+
+#[test]
+fn drivers_know_their_misspelt_settings() {
+    for (driver, key) in [("sqlite", "pth"), ("media", "regoin"), ("media", "unreadble"), ("filesystem", "inclde")] {
+        let text = format!("version = 1\n[[set]]\nname = \"a\"\ndriver = \"{driver}\"\n{key} = \"x\"\n");
+        let config = Config::parse("dumprestore.toml", text, "/srv/shop".into(), &Environment::default());
+        let shown = problems(for_show(&config, registry::kinds(), &Selection::default()));
+        assert!(shown.contains(&format!("unknown key `{key}` of driver `{driver}`")) && shown.contains("did you mean"), "{shown}");
+    }
 }
 
 #[test]
