@@ -159,7 +159,7 @@ impl Driver for MemoryDriver {
         Ok(())
     }
 
-    fn dump(&mut self, context: &Context, mut into: Box<dyn Writer>) -> Result<Outcome> {
+    fn dump(&mut self, _context: &Context, mut into: Box<dyn Writer>) -> Result<Outcome> {
         if self.has(Flaw::Hangs) {
             std::thread::sleep(Duration::from_secs(3600));
         }
@@ -169,7 +169,7 @@ impl Driver for MemoryDriver {
         if self.has(Flaw::Litters) {
             self.shared.litter.lock().expect("no holder panics").push("a temporary file".into());
         }
-        self.write_all(context, into.as_mut())?;
+        self.write_all(into.as_mut())?;
         self.shared.litter.lock().expect("no holder panics").clear();
         self.kept = self.has(Flaw::KeepsWriter).then_some(into);
         Ok(Outcome::new(FORMAT))
@@ -251,17 +251,20 @@ impl MemoryDriver {
         self.flaw == Some(flaw)
     }
 
-    fn write_all(&self, context: &Context, into: &mut dyn Writer) -> Result<()> {
+    fn write_all(&self, into: &mut dyn Writer) -> Result<()> {
         let mut open = Vec::new();
         for (name, content) in &self.snapshot {
-            if self.has(Flaw::GoesOn) && context.cancel.is_cancelled() {
-                std::thread::sleep(Duration::from_secs(2));
-            }
             match self.write(into, name, content) {
                 Err(error) if error.is_cancelled() && self.has(Flaw::MistakesCancel) => {
                     return Err(Error::new(ErrorKind::Unavailable, "the connection is gone"));
                 }
-                other => open.extend(other?),
+                Err(error) => {
+                    if self.has(Flaw::GoesOn) {
+                        std::thread::sleep(Duration::from_secs(2));
+                    }
+                    return Err(error);
+                }
+                Ok(entry) => open.extend(entry),
             }
         }
         Ok(())
