@@ -1,5 +1,6 @@
 //! Every driver of the registry keeps the contract: the suite of `dr_host::conformance` against each, on real places.
 
+mod bucket;
 mod directory;
 mod sqlite;
 
@@ -9,6 +10,7 @@ use dr_host::conformance::{Options, Subject, cases, run};
 use dr_host::drivers::{Driver, Settings, registry};
 use dr_host::error::{Error, ErrorKind, Result};
 
+use bucket::BucketSubject;
 use directory::DirectorySubject;
 use sqlite::{Journal, SqliteSubject};
 
@@ -28,6 +30,14 @@ fn filesystem_keeps_the_contract() {
 #[test]
 fn media_in_a_directory_keeps_the_contract() {
     keeps_the_contract(&DirectorySubject { driver: "media" });
+}
+
+/// Fewer and smaller items than elsewhere: each is a request or more to a server that is not built for speed.
+#[test]
+fn media_in_a_bucket_keeps_the_contract() {
+    let subject = BucketSubject::new();
+    let report = run(&subject, &Options { many: 300, large: 9 << 20, ..Options::default() });
+    assert!(report.passed(), "{report}");
 }
 
 #[test]

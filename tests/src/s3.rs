@@ -128,6 +128,52 @@ impl Server {
         assert!(self.request(&arguments).is_some(), "`{key}` cannot be put");
     }
 
+    /// Puts many objects at once, without headers of their own.
+    ///
+    /// # Panics
+    /// The server does not take one.
+    pub fn put_all<'a>(&self, objects: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let upload = |(number, (key, content)): (usize, (&str, &[u8]))| {
+            let file = directory.path().join(number.to_string());
+            fs::write(&file, content).expect("a file");
+            format!("upload-file = \"{}\"\nurl = \"{}\"\n", file.display(), self.key_url(key))
+        };
+        self.batch(objects.into_iter().enumerate().map(upload));
+    }
+
+    /// All objects whose keys begin so: keys without that beginning, and contents.
+    ///
+    /// # Panics
+    /// The server does not give one.
+    pub fn get_all(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let keys: Vec<String> = self.keys().into_iter().filter(|key| key.starts_with(prefix)).collect();
+        let download = |(number, key): (usize, &String)| {
+            format!("output = \"{}\"\nurl = \"{}\"\n", directory.path().join(number.to_string()).display(), self.key_url(key))
+        };
+        self.batch(keys.iter().enumerate().map(download));
+        let content = |number: usize| fs::read(directory.path().join(number.to_string())).expect("what was fetched");
+        keys.iter().enumerate().map(|(number, key)| (key[prefix.len()..].to_owned(), content(number))).collect()
+    }
+
+    /// Lets one `curl` make many requests.
+    fn batch(&self, requests: impl Iterator<Item = String>) {
+        let common = format!(
+            "fail\nsilent\npath-as-is\ngloboff\nnoproxy = \"*\"\naws-sigv4 = \"aws:amz:{REGION}:s3\"\nuser = \
+             \"{ACCESS_KEY}:{SECRET_KEY}\"\nheader = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"\nheader = \"content-type: \
+             application/octet-stream\"\n"
+        );
+        let sections: Vec<String> = requests.map(|request| format!("{common}{request}")).collect();
+        if sections.is_empty() {
+            return;
+        }
+        let file = self.directory.path().join("requests");
+        fs::write(&file, sections.join("next\n")).expect("a file");
+        let output = machine::tool("curl").arg("--fail-early").arg("--config").arg(file).output().expect("curl can be started");
+        assert!(output.status.success(), "curl: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Deletes an object.
     ///
     /// # Panics

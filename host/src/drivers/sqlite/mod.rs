@@ -31,8 +31,8 @@ use crate::archive::entry::attribute;
 use crate::archive::{Entry, Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The format of the one entry: SQLite's own file format, 3.
-const FORMAT: &str = "sqlite3-image";
+/// The format of the one entry: a file of SQLite's format 3, see `docs/drivers.md`.
+const FORMAT: &str = "sqlite/1";
 
 /// The name of the one entry.
 const ENTRY: &str = "database.sqlite3";

@@ -1,7 +1,6 @@
 //! The driver against real databases, with an archive in memory. Other processes, which these tests must not be, meet it in
 //! the end-to-end tests.
 
-mod conformance;
 mod dump;
 mod restore;
 

@@ -42,6 +42,19 @@ pub(super) fn of_entry(entry: &Entry) -> Attributes {
     attributes
 }
 
+/// Whether HTTP allows the names and values of an entry's attributes (RFC 9110, section 5): the client trusts that it does.
+pub(super) fn can_be_sent(entry: &Entry) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_value = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    of_entry(entry).iter().all(|(attribute, value)| {
+        let named = match attribute {
+            Attribute::Metadata(name) => !name.is_empty() && name.bytes().all(is_token),
+            _ => true,
+        };
+        named && value.bytes().all(is_value)
+    })
+}
+
 /// Whether an object has the attributes that its entry records. An entry that records none, as one of a directory, is content
 /// with any.
 pub(super) fn agree(entry: &Entry, object: &Attributes) -> bool {
@@ -67,6 +80,18 @@ mod tests {
         assert!(agree(&entry, &attributes));
         attributes.insert(Attribute::ContentType, "text/plain".into());
         assert!(!agree(&entry, &attributes));
+    }
+
+    #[test]
+    fn what_http_does_not_allow_is_not_sent() {
+        let can = |key: &str, value: &str| can_be_sent(&Entry::new("a").attribute(key, value));
+        assert!(can("content-type", "text/plain; charset=\"utf-8\"") && can("metadata:x-y", "") && can("mode", "\n"));
+        assert!(
+            !can("content-type", "text\r\nx-evil: 1")
+                && !can("metadata:", "x")
+                && !can("metadata:a b", "x")
+                && !can("metadata:a", "\u{e4}")
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn list(store: &Store, context: &Context) -> Result<Inventory> {
         if is_nameable(&listed.key) {
             return inventory.add(name, listed);
         }
-        wrong.add(&listed.key);
+        wrong.add(&listed.key.into());
         Ok(())
     })?;
     wrong.into_error(

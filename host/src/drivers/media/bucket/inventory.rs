@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::listing::Listed;
 use crate::archive::Spool;
 use crate::error::{Error, ErrorKind, Result};
+use crate::name::EntryName;
 
 /// The most names that an error lists.
 const NAMED: usize = 1000;
@@ -98,10 +99,10 @@ pub(super) struct Wrong {
 
 impl Wrong {
     /// Adds one.
-    pub(super) fn add(&mut self, name: &str) {
+    pub(super) fn add(&mut self, name: &EntryName) {
         self.count += 1;
         if self.names.len() < NAMED {
-            self.names.push(name.escape_debug().to_string());
+            self.names.push(name.to_string());
         }
     }
 
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_and_beyond_a_thousand_counted() {
         let mut wrong = Wrong::default();
-        (0..1002).for_each(|number| wrong.add(&format!("a//{number}")));
+        (0..1002).for_each(|number| wrong.add(&format!("a//{number}").into()));
         let error = wrong.into_error(ErrorKind::Unsupported, "keys cannot be named", "rename them").expect_err("some");
         assert_eq!(error.message(), "1002 keys cannot be named");
         assert_eq!(error.context().len(), 1001);

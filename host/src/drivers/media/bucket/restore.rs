@@ -17,6 +17,7 @@ use crate::archive::{EntryInfo, EntryReader, Reader, Spool};
 use crate::cancel::Cancel;
 use crate::drivers::{Context, Extra, Unit};
 use crate::error::{Error, ErrorKind, Result};
+use crate::name::EntryName;
 
 /// The longest key, in bytes.
 const LONGEST: usize = 1024;
@@ -59,7 +60,7 @@ impl Restore {
                 extra.add(name);
                 match context.restore.extra {
                     Some(Extra::Delete) if is_nameable(&listed.key) => restore.doomed.push(name.as_bytes())?,
-                    Some(Extra::Delete) => beyond_reach.add(&listed.key),
+                    Some(Extra::Delete) => beyond_reach.add(&listed.key.into()),
                     _ => {}
                 }
             }
@@ -97,8 +98,8 @@ impl Restore {
             report(info.size);
             Ok(())
         };
-        share(&context.cancel, HANDS.0, entries(source)?.filter(is_small), || Ok(()), one)?;
-        share(&context.cancel, HANDS.1, entries(source)?.filter(|info| !is_small(info)), || Ok(()), one)?;
+        share(&context.cancel, HANDS.0, entries(source)?.filter(|info| is_sized(info, true)), || Ok(()), one)?;
+        share(&context.cancel, HANDS.1, entries(source)?.filter(|info| is_sized(info, false)), || Ok(()), one)?;
         let doomed = self.doomed.lines().map(|line| String::from_utf8(line?).map_err(|why| Error::corrupt(why.to_string())));
         store.delete(&context.cancel, doomed)?;
         counts.deleted = self.doomed.len();
@@ -106,8 +107,9 @@ impl Restore {
     }
 }
 
-fn is_small(info: &Result<EntryInfo>) -> bool {
-    info.as_ref().map_or(true, |info| info.size <= SMALL as u64)
+/// Whether it is of the small ones, or of the large ones. An error is of both: it must be met.
+fn is_sized(info: &Result<EntryInfo>, small: bool) -> bool {
+    info.as_ref().map_or(true, |info| (info.size <= SMALL as u64) == small)
 }
 
 fn text(info: &EntryInfo) -> Option<&str> {
@@ -133,15 +135,18 @@ fn entries(source: &dyn Reader) -> Result<impl Iterator<Item = Result<EntryInfo>
 
 /// The archive's names, all of which a bucket can hold.
 fn read_names(place: &Place, context: &Context, source: &dyn Reader) -> Result<Names> {
-    let (mut names, mut wrong) = (Names::default(), Wrong::default());
+    let (mut names, mut wrong, mut adorned) = (Names::default(), Wrong::default(), Wrong::default());
     for info in entries(source)? {
         let info = info?;
         context.check()?;
         let key = text(&info).map(|name| format!("{}{name}", place.prefix)).filter(|key| key.len() <= LONGEST && is_nameable(key));
+        if !attributes::can_be_sent(&info.entry) {
+            adorned.add(&info.entry.name);
+        }
         if key.is_some() && text(&info) != Some("") && info.entry.get(attribute::TYPE).is_none() {
             names.add(info.entry.name.as_bytes(), info.size);
         } else {
-            wrong.add(&info.entry.name.to_string());
+            wrong.add(&info.entry.name);
         }
     }
     wrong.into_error(
@@ -149,6 +154,11 @@ fn read_names(place: &Place, context: &Context, source: &dyn Reader) -> Result<N
         "entries cannot be objects of a bucket: they are directories or links, or have names that are too long, not UTF-8, or with empty \
          segments, segments `.` or `..`, or control characters",
         "restore them into a directory",
+    )?;
+    adorned.into_error(
+        ErrorKind::Corrupt,
+        "entries have attributes that no object can have: names or values that HTTP does not allow",
+        "no dump of a bucket records such; where is the archive from?",
     )?;
     names.seal();
     Ok(names)
@@ -165,7 +175,7 @@ impl Extras {
     fn add(&mut self, name: &str) {
         self.count += 1;
         if self.some.len() < LISTED {
-            self.some.push(name.escape_debug().to_string());
+            self.some.push(EntryName::from(name).to_string());
         }
     }
 

@@ -30,7 +30,7 @@ fn a_dump_is_the_image_and_what_the_database_says_of_itself() {
         assert_eq!(info.entry.get(key), Some(value), "{key}");
     }
     assert_eq!(point.worth, Worth::Exact);
-    assert_eq!(outcome.format, "sqlite3-image");
+    assert_eq!(outcome.format, "sqlite/1");
     assert_eq!(here.listing(), ["shop.db"], "nothing is left beside it");
 }
 
