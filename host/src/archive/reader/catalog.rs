@@ -1,8 +1,8 @@
 //! All entries of an archive in at most 64 bytes each, made in one pass over the directory and one over the indexes, which
 //! also finds everything that these show to be wrong.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -62,6 +62,27 @@ pub(super) struct Catalog {
     lines: Spool,
     /// Where each set's lines begin, and how many there are; in the manifest's order.
     sets: Vec<(Position, u64)>,
+    recent: RecentBlocks,
+}
+
+/// Blocks of lines that were unpacked last: entries are mostly asked for in the order of the index.
+#[derive(Default)]
+struct RecentBlocks(Mutex<VecDeque<(u32, Arc<Vec<u8>>)>>);
+
+/// A few, since several threads read a set.
+const MOST_RECENT: usize = 8;
+
+impl RecentBlocks {
+    fn get(&self, number: u32, lines: &Spool) -> Result<Arc<Vec<u8>>> {
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, block)) = recent.iter().find(|(other, _)| *other == number) {
+            return Ok(block.clone());
+        }
+        let block = Arc::new(lines.block(number)?);
+        recent.truncate(MOST_RECENT - 1);
+        recent.push_front((number, block.clone()));
+        Ok(block)
+    }
 }
 
 impl Catalog {
@@ -74,7 +95,13 @@ impl Catalog {
             file,
             manifest,
             cancel,
-            catalog: Self { slots: Vec::new(), own: BTreeMap::new(), lines: Spool::new()?, sets: Vec::new() },
+            catalog: Self {
+                slots: Vec::new(),
+                own: BTreeMap::new(),
+                lines: Spool::new()?,
+                sets: Vec::new(),
+                recent: RecentBlocks::default(),
+            },
             damage: manifest_check::check(manifest),
             broken: vec![false; manifest.sets.len()],
         };
@@ -116,7 +143,7 @@ impl Catalog {
 
     fn by_zip_name(&self, zip_name: &str, full: impl FnOnce(&EntryInfo) -> String) -> Result<Option<(EntryInfo, Central)>> {
         let Some(slot) = self.find(zip_name).map(|at| &self.slots[at]).filter(|slot| slot.indexed) else { return Ok(None) };
-        let block = self.lines.block(slot.line.block)?;
+        let block = self.recent.get(slot.line.block, &self.lines)?;
         let line = block.get(slot.line.start as usize..).and_then(|rest| rest.split(|&byte| byte == b'\n').next()).unwrap_or_default();
         let info = index::parse(line)?;
         let header = Header { name: full(&info), method: slot.method, modified: slot.modified };
