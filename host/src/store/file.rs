@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags};
 
+use super::writeback::Writeback;
 use super::{Target, Upload};
 use crate::error::{Error, ErrorKind, IoContext, Result};
 
@@ -89,7 +90,7 @@ impl Target for FileTarget {
     fn begin(self: Box<Self>) -> Result<Box<dyn Upload>> {
         for _ in 0..ATTEMPTS {
             if let Some(file) = self.try_create()? {
-                return Ok(Box::new(FileUpload { target: *self, file, committed: false }));
+                return Ok(Box::new(FileUpload { target: *self, file, writeback: Writeback::default(), committed: false }));
             }
         }
         Err(Error::new(ErrorKind::Unavailable, format!("cannot write `{}`: `{}` comes and goes", self.shown, self.partial.display())))
@@ -152,12 +153,15 @@ impl FileTarget {
 struct FileUpload {
     target: FileTarget,
     file: File,
+    writeback: Writeback,
     committed: bool,
 }
 
 impl Write for FileUpload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes)?;
+        self.writeback.wrote(&self.file, written)?;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -173,7 +177,7 @@ impl Upload for FileUpload {
     fn commit(mut self: Box<Self>) -> Result<()> {
         let FileTarget { shown, path, partial, overwrite } = &self.target;
         let cannot = || format!("cannot write `{shown}`");
-        self.file.sync_all().while_doing(cannot)?;
+        self.writeback.finish().and_then(|()| self.file.sync_all()).while_doing(cannot)?;
         if *overwrite {
             fs::rename(partial, path).while_doing(cannot)?;
         } else {

@@ -7,6 +7,7 @@
 mod file;
 mod source;
 mod stdout;
+mod writeback;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -33,6 +33,17 @@ fn a_file_appears_with_its_commit_readable_by_its_owner_only() {
 }
 
 #[test]
+fn a_file_that_is_synced_while_it_grows_is_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut upload = open_target(&path(&directory, "a.zip"), false).unwrap().begin().unwrap();
+    let block = |number: u8| vec![number; 1 << 20];
+    (0..80).for_each(|number| upload.write_all(&block(number)).unwrap());
+    upload.commit().unwrap();
+    let read = fs::read(directory.path().join("a.zip")).unwrap();
+    assert!(read.chunks(1 << 20).eq((0..80).map(block)));
+}
+
+#[test]
 fn what_is_dropped_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let mut upload = open_target(&path(&directory, "a.zip"), false).unwrap().begin().unwrap();
