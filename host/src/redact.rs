@@ -1,7 +1,7 @@
 //! Secrets of the configuration, and how they are kept out of everything that is written or shown.
 //!
 //! Two ways, side by side. [`Redactor`] *knows* the secrets of one run ([`Secrets`] collects them as the configuration is
-//! read) and strikes them out of any text, whoever wrote it. [`url`] and [`ranges`] *recognise* what looks like a secret, and
+//! read) and strikes them out of any text, whoever wrote it. [`fn@url`] and [`ranges`] *recognise* what looks like a secret, and
 //! serve where a text is shown before its secrets are known. What is shown goes through both.
 
 mod recognise;

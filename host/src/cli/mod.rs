@@ -1,6 +1,6 @@
-//! The command line: arguments in, text and an exit code out. One file per command; [`output`] is how they print.
+//! The command line: arguments in, text and an exit code out. One file per command; `output` is how they print.
 //!
-//! Two layers: [`args`] is what was typed, [`intent`] what is meant. The only room that prints, exits, asks questions, or reads
+//! Two layers: `args` is what was typed, `intent` what is meant. The only room that prints, exits, asks questions, or reads
 //! the process's arguments and environment.
 
 mod args;
