@@ -78,6 +78,7 @@ impl Error {
         match cause.kind() {
             io::ErrorKind::StorageFull => error.hint("free some space, or write to another disk"),
             io::ErrorKind::QuotaExceeded => error.hint("raise the quota, or write to another disk"),
+            io::ErrorKind::FileTooLarge => error.hint("raise the limit (`ulimit -f`), or write to a file system that takes larger files"),
             _ => error,
         }
     }

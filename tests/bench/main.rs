@@ -4,6 +4,7 @@ mod data;
 mod jobs;
 mod measure;
 mod report;
+mod results;
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,16 +13,17 @@ use clap::Parser;
 
 use jobs::{Bench, JOBS};
 use measure::Result;
+use results::Results;
 
 /// Measures dr-host against what a user would pick instead, and writes docs/benchmarks.md.
 #[derive(Parser)]
 struct Arguments {
-    /// A small run that shows that everything works; prints its page
+    /// A small run that shows that everything works: prints its page, and keeps no results
     #[arg(long)]
     quick: bool,
-    /// Only this job (media, media-ten, sqlite, sqlite-ten, million); prints its page
+    /// Only this job; may be given several times
     #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    only: Vec<String>,
     /// How often each contestant takes its turn
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -31,16 +33,19 @@ struct Arguments {
     /// The binary of dr-host
     #[arg(long, value_name = "FILE")]
     host: PathBuf,
-    /// Where the page goes
+    /// Where each job's last results are kept
+    #[arg(long, value_name = "DIR")]
+    results: PathBuf,
+    /// Where the page goes that shows them all
     #[arg(long, value_name = "FILE")]
     page: PathBuf,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let chosen: Vec<_> = JOBS.iter().filter(|(name, _)| arguments.only.as_ref().is_none_or(|only| only == name)).collect();
-    if chosen.is_empty() {
-        return Err("--only names no job; there are media, media-ten, sqlite, sqlite-ten and million".into());
+    if let Some(unknown) = arguments.only.iter().find(|only| JOBS.iter().all(|(name, _)| name != only)) {
+        let names: Vec<_> = JOBS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("--only {unknown} names no job; there are {}", names.join(", ")).into());
     }
     fs::create_dir_all(&arguments.work)?;
     if fs::read_dir(&arguments.work)?.next().is_some() {
@@ -48,13 +53,21 @@ fn main() -> Result<()> {
     }
     let (rounds, shrink) = if arguments.quick { (1, 50) } else { (arguments.rounds, 1) };
     let bench = Bench { work: arguments.work.canonicalize()?, host: arguments.host.canonicalize()?, rounds, shrink };
-    let outcomes: Result<Vec<_>> = chosen.iter().map(|(_, job)| job(&bench)).collect();
+    let mut measured = Vec::new();
+    for (name, job) in JOBS.iter().filter(|(name, _)| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name)) {
+        let results = Results::new(name, &bench, job(&bench)?);
+        // What is measured is kept, also if a later job fails.
+        if !arguments.quick {
+            results.keep(&arguments.results)?;
+        }
+        measured.push(results);
+    }
     fs::remove_dir_all(&bench.work)?;
-    let page = report::page(&outcomes?.into_iter().flatten().collect::<Vec<_>>(), &bench.host.display().to_string(), rounds);
-    if arguments.quick || arguments.only.is_some() {
-        print!("{page}");
+    if arguments.quick {
+        print!("{}", report::page(&measured));
     } else {
-        fs::write(&arguments.page, page)?;
+        let kept: Result<Vec<_>> = JOBS.iter().map(|(name, _)| Results::kept(&arguments.results, name)).collect();
+        fs::write(&arguments.page, report::page(&kept?.into_iter().flatten().collect::<Vec<_>>()))?;
     }
     Ok(())
 }

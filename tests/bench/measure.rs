@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use wait4::Wait4;
 
 /// Something that goes wrong ends the whole benchmark: figures with holes help nobody.
 pub(crate) type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// What one run of a command took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
     /// From start to end.
     pub(crate) wall: Duration,
@@ -33,6 +34,7 @@ pub(crate) struct Contestant {
 }
 
 /// The samples of one contestant.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// How the table names it.
     pub(crate) name: String,

@@ -183,4 +183,19 @@ pub trait EntryReader: Send {
     /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) as soon as the content exceeds, or at the end misses, what
     /// was declared: whatever was read of it before must then be thrown away. The run is cancelled.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize>;
+
+    /// Fills `buffer` as far as the content goes; what it returns is less than the buffer only at the end.
+    ///
+    /// # Errors
+    /// As [`EntryReader::read`].
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read(&mut buffer[filled..])? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        Ok(filled)
+    }
 }

@@ -1,10 +1,13 @@
-//! Ctrl-C and SIGTERM: the first asks the run to end cleanly, the second ends the process at once.
+//! Ctrl-C and SIGTERM: the first asks the run to end cleanly, the second ends the process at once. SIGXFSZ, with which the
+//! system answers a file beyond the limit of `ulimit -f`, must not end it at all: the write's own error tells, and cleans up.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
 use super::output::{Line, Look, Output};
@@ -28,7 +31,10 @@ type Partial = Arc<Mutex<Option<PathBuf>>>;
 /// # Errors
 /// The system has no more room for signal handlers.
 pub(super) fn listen(output: &Arc<Output>) -> Result<Listening> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).while_doing(|| "cannot listen for signals")?;
+    let cannot = || "cannot listen for signals";
+    let mut signals = Signals::new([SIGINT, SIGTERM]).while_doing(cannot)?;
+    // Nobody reads the flag: that the signal has a handler is enough.
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).while_doing(cannot)?;
     let (cancel, partial, handle) = (Cancel::new(), Partial::default(), signals.handle());
     let (asked, left, output) = (cancel.clone(), partial.clone(), output.clone());
     let thread = thread::spawn(move || {

@@ -17,8 +17,3 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
 pub fn find(name: &str) -> Option<&'static dyn Kind> {
     kinds().iter().copied().find(|kind| kind.name() == name)
 }
-
-/// The kind that dumps URLs of this scheme.
-pub fn for_scheme(scheme: &str) -> Option<&'static dyn Kind> {
-    kinds().iter().copied().find(|kind| kind.url_schemes().contains(&scheme))
-}

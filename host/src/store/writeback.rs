@@ -1,9 +1,13 @@
-//! Sends a growing file to the disk while it is written, so that the sync at its end has little left to wait for.
+//! Sends a growing file to the disk while it is written, so that the sync at its end has little left to wait for, and so that
+//! an archive larger than the memory does not push out of the page cache what the application beside it works with.
 
 use std::fs::File;
 use std::io;
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+
+use rustix::fs::Advice;
 
 /// How much is written before it is sent to the disk, in bytes. A file that stays smaller has no thread.
 const STRETCH: u64 = 32 << 20;
@@ -55,5 +59,13 @@ impl Writeback {
 }
 
 fn sync_when_woken(file: &File, woken: &Receiver<()>) -> io::Result<()> {
-    woken.iter().try_for_each(|()| file.sync_data())
+    let mut on_disk = 0;
+    woken.iter().try_for_each(|()| {
+        let end = file.metadata()?.len();
+        file.sync_data()?;
+        // Nobody reads the archive soon: its pages serve the next bytes. It is advice, and a failure costs nothing.
+        let _ = rustix::fs::fadvise(file, on_disk, NonZero::new(end - on_disk), Advice::DontNeed);
+        on_disk = end;
+        Ok(())
+    })
 }

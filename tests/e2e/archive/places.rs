@@ -100,6 +100,22 @@ fn a_full_disk_is_named_and_nothing_stays_on_it() {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_named_and_nothing_is_left() {
+    let (directory, _) = media();
+    let output = machine::tool("bash")
+        .args(["-c", "ulimit -f 3072 && exec \"$0\" dump out/a.zip"])
+        .arg(binary())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write `out/a.zip`: file too large"), "{said}");
+    assert!(said.contains("ulimit -f"), "{said}");
+    assert_eq!(names(&directory.path().join("out")), [""; 0]);
+}
+
+#[test]
 fn what_a_killed_dump_left_is_replaced_and_a_running_one_is_not() {
     let (directory, host) = media();
     let partial = directory.path().join("out/.a.zip.partial");

@@ -18,7 +18,7 @@ use super::{Core, Described};
 use crate::error::{Error, ErrorKind, IoContext, Result};
 
 /// So many blocks wait for each of the two threads, at most.
-const AHEAD: usize = 2;
+const AHEAD: usize = 6;
 
 /// So many packed blocks of one entry gather before it takes the output for itself.
 const MOST_GATHERED: usize = 16;

@@ -14,6 +14,10 @@ use super::slots::LOOK;
 use super::{Core, Described};
 use crate::error::{Error, ErrorKind, IoContext, Result};
 
+/// So many entries wait for each thread, at most: enough that none falls asleep while the driver opens its next file, which
+/// costs more than most entries do. What waits is small on the whole: it fits one block each.
+const QUEUED: usize = 6;
+
 /// An entry whose bytes are all there.
 pub(super) struct Job {
     pub(super) described: Described,
@@ -36,8 +40,7 @@ impl Workers {
 
     /// Starts the threads.
     pub(super) fn start(core: &Arc<Core>, count: usize) -> Result<()> {
-        // One more for each: nobody waits for the caller, and little memory is taken.
-        let (jobs, queue) = bounded(count);
+        let (jobs, queue) = bounded(QUEUED * count);
         let cannot = || "cannot start a thread";
         for number in 0..count {
             let packer = WholePacker::new(core.method, core.level).while_doing(cannot)?;

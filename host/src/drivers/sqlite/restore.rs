@@ -25,13 +25,20 @@ impl Restore {
     pub(super) fn prepare(settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Self> {
         let info = only_entry(source)?;
         let mut start = vec![0; HEADER];
-        let count = fill(&mut *source.open(&info.entry.name)?, &mut start)?;
+        let count = source.open(&info.entry.name)?.fill(&mut start)?;
         judge(&info, &start[..count])?;
         Ok(Self { target: Target::examine(&settings.path, info.size, context)?, check: settings.check })
     }
 
-    /// Restores.
+    /// Restores. Whatever fails before the new database takes its place leaves the old one as it was.
     pub(super) fn run(self, context: &Context, source: &dyn Reader) -> Result<Outcome> {
+        let (new, wal) = self.make(context, source).map_err(Error::untouched)?;
+        new.place(&self.target)?;
+        Ok(Outcome::new(FORMAT).note("replaced", self.target.holds()).note("journal_mode", if wal { "wal" } else { "rollback" }))
+    }
+
+    /// Makes the new database beside its place, whole and checked; says whether it is in WAL mode.
+    fn make(&self, context: &Context, source: &dyn Reader) -> Result<(NewFile, bool)> {
         let info = only_entry(source)?;
         let path = &self.target.path;
         if let Some(directory) = path.parent() {
@@ -45,8 +52,7 @@ impl Restore {
         }
         tell(sync_and_check(&new, self.check, context)?, context);
         context.check()?;
-        new.place(&self.target)?;
-        Ok(Outcome::new(FORMAT).note("replaced", self.target.holds()).note("journal_mode", if wal { "wal" } else { "rollback" }))
+        Ok((new, wal))
     }
 }
 
@@ -58,17 +64,6 @@ fn only_entry(source: &dyn Reader) -> Result<EntryInfo> {
         (Some(info), true) if info.entry.name == EntryName::from(ENTRY) => Ok(info),
         _ => Err(Error::corrupt(format!("an `sqlite` set has one entry, `{ENTRY}`, and this one has {}", source.totals().entries))),
     }
-}
-
-fn fill(reader: &mut dyn EntryReader, buffer: &mut [u8]) -> Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Ok(filled)
 }
 
 /// Whether this can be the image that the archive says it is; tells whether it is in WAL mode. An empty file is an empty
@@ -93,7 +88,7 @@ fn write(new: &mut NewFile, info: &EntryInfo, reader: &mut dyn EntryReader, cont
     let mut buffer = vec![0; CHUNK];
     let (mut done, mut wal) = (0, false);
     loop {
-        let count = fill(reader, &mut buffer)?;
+        let count = reader.fill(&mut buffer)?;
         if done == 0 {
             wal = judge(info, &buffer[..count])?;
         }

@@ -292,7 +292,7 @@ impl Tools<'_> {
     }
 
     fn target_of_link(&mut self, from: &mut dyn EntryReader) -> Result<Vec<u8>> {
-        let length = sparse::fill(from, &mut self.buffer)?;
+        let length = from.fill(&mut self.buffer)?;
         let target = self.buffer[..length].to_vec();
         if target.is_empty() || target.contains(&0) { Err(Error::corrupt("it is a symbolic link without a target")) } else { Ok(target) }
     }

@@ -18,7 +18,7 @@ pub(super) fn write(from: &mut dyn EntryReader, file: &OwnedFd, buffer: &mut [u8
     let mut at: u64 = 0;
     let mut written: u64 = 0;
     loop {
-        let filled = fill(from, buffer)?;
+        let filled = from.fill(buffer)?;
         if filled == 0 {
             break;
         }
@@ -37,18 +37,6 @@ pub(super) fn write(from: &mut dyn EntryReader, file: &OwnedFd, buffer: &mut [u8
         rustix::fs::ftruncate(file, at).map_err(io::Error::from).while_doing(|| "cannot write")?;
     }
     Ok(())
-}
-
-/// Reads until the buffer is full or the content, proved whole, is at its end.
-pub(super) fn fill(from: &mut dyn EntryReader, buffer: &mut [u8]) -> Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match from.read(&mut buffer[filled..])? {
-            0 => break,
-            more => filled += more,
-        }
-    }
-    Ok(filled)
 }
 
 /// The stretches that are not blocks of zeros: where each begins, and how long it is.
