@@ -8,6 +8,7 @@
 mod context;
 mod filesystem;
 mod media;
+mod postgres;
 #[cfg(feature = "probe")]
 mod probe;
 pub mod registry;
