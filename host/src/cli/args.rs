@@ -102,6 +102,9 @@ pub(super) enum CompressionArgument {
 /// Sets are restored in the reverse of the order in which they were dumped: what is referred to comes before what refers to it.
 /// Everything is checked before the first byte is written. Where a set is restored to is what the configuration says now, not
 /// what it said at the dump.
+///
+/// `--only SET:ITEM` restores single items of a set, where its driver can: of a PostgreSQL database, the rows of single tables
+/// (`--only database:public.orders`) into tables that are there and empty.
 #[derive(Debug, Args)]
 #[command(after_help = TABLE)]
 pub(super) struct RestoreArguments {
@@ -115,10 +118,16 @@ pub(super) struct RestoreArguments {
     /// Throw away what stands in a target, such as a database with tables, and make it anew
     #[arg(long)]
     pub(super) recreate: bool,
+    /// With --recreate, end what still uses a target: the sessions that are connected to a database
+    #[arg(long, requires = "recreate")]
+    pub(super) force: bool,
+    /// With --only SET:ITEM, empty the items before they are filled
+    #[arg(long, requires = "only", conflicts_with = "recreate")]
+    pub(super) truncate: bool,
     /// What to do with files and objects in a target that the archive lacks; without it, they are a reason to refuse
     #[arg(long, value_name = "WHAT")]
     pub(super) extra: Option<ExtraArgument>,
-    /// Do not ask before --recreate or --extra delete; needed where nobody can be asked
+    /// Do not ask before --recreate, --truncate or --extra delete; needed where nobody can be asked
     #[arg(short, long)]
     pub(super) yes: bool,
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! What is meant: arguments and surroundings, resolved into one task and how to speak of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -82,7 +83,13 @@ impl Task {
                 input: typed.input,
                 config: typed.config.config,
                 selection: selection(typed.sets),
-                options: RestoreOptions { recreate: typed.recreate, extra: typed.extra.map(extra) },
+                options: RestoreOptions {
+                    recreate: typed.recreate,
+                    extra: typed.extra.map(extra),
+                    force: typed.force,
+                    truncate: typed.truncate,
+                    items: BTreeMap::new(),
+                },
                 yes: typed.yes,
                 expect: typed.expect.expect,
             }),

@@ -10,6 +10,7 @@ use super::{ask, plan, signals, verify};
 use crate::archive::Manifest;
 use crate::drivers::{Extra, RestoreOptions, registry};
 use crate::engine;
+use crate::error::{Error, ErrorKind};
 use crate::plan::{Plan, Selection};
 
 /// A restore, as it was asked for.
@@ -36,6 +37,10 @@ impl Restore {
         let manifest = archive.manifest();
         let occupied: Vec<PathBuf> = std::fs::canonicalize(&self.input).into_iter().collect();
         let mut plan = crate::plan::for_restore(&config, registry::kinds(), &self.selection, manifest, &occupied)?;
+        if self.options.truncate && plan.items.is_empty() {
+            let error = Error::new(ErrorKind::InvalidConfig, "`--truncate` empties what `--only SET:ITEM` names, and no item is named");
+            return Err(error.hint("name one, as in `--only database:public.orders`").into());
+        }
         plan::tell(&plan, output);
         tell_recorded(manifest, output);
         if !self.yes {
@@ -43,18 +48,23 @@ impl Restore {
         }
         let signals = signals::listen(output)?;
         let session = plan::session(&plan, output, signals.cancel());
-        let report = engine::restore(&mut plan.tree, &archive, &self.options, &session);
+        let options = RestoreOptions { items: std::mem::take(&mut plan.items), ..self.options };
+        let report = engine::restore(&mut plan.tree, &archive, &options, &session);
         Ok(Exit::Run(report.exit_code))
     }
 
     /// Asks before anything is destroyed.
     fn ask(&self, plan: &Plan, output: &Output) -> Result<(), Refused> {
         let deletes = self.options.extra == Some(Extra::Delete);
-        let (option, what) = match (self.options.recreate, deletes) {
-            (false, false) => return Ok(()),
-            (true, false) => ("--recreate", "throws away what stands in these targets, and makes it anew"),
-            (false, true) => ("--extra delete", "deletes from these targets what the archive lacks"),
-            (true, true) => ("--recreate --extra delete", "throws away what stands in these targets and is not in the archive"),
+        let (option, what) = match (self.options.recreate, self.options.truncate, deletes) {
+            (false, false, false) => return Ok(()),
+            (true, _, false) => ("--recreate", "throws away what stands in these targets, and makes it anew"),
+            (false, true, false) => ("--truncate", "empties the chosen items of these targets"),
+            (false, false, true) => ("--extra delete", "deletes from these targets what the archive lacks"),
+            (true, _, true) => ("--recreate --extra delete", "throws away what stands in these targets and is not in the archive"),
+            (false, true, true) => {
+                ("--truncate --extra delete", "empties the chosen items of these targets, and deletes what the archive lacks")
+            }
         };
         let mut table = Table::new([words("set"), words("target")]);
         for set in plan.view.sets.iter().filter(|set| set.order.is_some()) {

@@ -1,5 +1,6 @@
 //! What a driver is given in every moment beside its archive: how to report, when to stop, and what the user chose.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +33,11 @@ impl Context {
     /// [`ErrorKind::Cancelled`](crate::error::ErrorKind::Cancelled).
     pub fn check(&self) -> Result<()> {
         self.cancel.check()
+    }
+
+    /// The items to which the user limits the restore of this set; none where all of it is meant.
+    pub fn items(&self) -> Option<&[String]> {
+        self.restore.items.get(&self.set).map(Vec::as_slice)
     }
 
     /// Says how far the set is. Cheap: call it as often as there is news.
@@ -128,6 +134,20 @@ pub struct RestoreOptions {
     pub recreate: bool,
     /// `--extra`: what becomes of things in the target that the archive lacks; `None` is to refuse.
     pub extra: Option<Extra>,
+    /// `--force`: what is in use is thrown away all the same (sessions at a database are ended).
+    pub force: bool,
+    /// `--truncate`: what `items` name is emptied before it is filled.
+    pub truncate: bool,
+    /// `--only SET:ITEM`: of these sets only these items. Only for drivers whose [`Driver::items`](super::Driver::items) says
+    /// what they are.
+    pub items: BTreeMap<SetPath, Vec<String>>,
+}
+
+impl RestoreOptions {
+    /// Whether something in a target is thrown away.
+    pub fn destroys(&self) -> bool {
+        self.recreate || self.truncate || self.extra == Some(Extra::Delete)
+    }
 }
 
 /// What becomes of things in the target that the archive lacks.

@@ -39,6 +39,12 @@ pub trait Driver: Send {
     /// time will be worth, its size where that is cheap to know.
     fn survey(&self) -> Survey;
 
+    /// What one calls the parts of the set to which a restore can be limited (`--only SET:ITEM`), for people: `table`. None where
+    /// the set is restored as a whole only. Pure.
+    fn items(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Checks that the dump can succeed, and fixes the point in time: opens the transaction, lists the inventory.
     ///
     /// # Errors

@@ -15,11 +15,11 @@ use super::verify::{summary, undamaged};
 use crate::archive::manifest::SetRecord;
 use crate::archive::reader::ArchiveReader;
 use crate::cancel::Cancel;
-use crate::drivers::{Extra, Level, Reporter, RestoreOptions};
+use crate::drivers::{Level, Reporter, RestoreOptions};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Restores the sets of a tree from an archive. Nothing is written before the archive's directory, its indexes and every
-/// set's own checks have passed; if something is to be destroyed (`recreate`, [`Extra::Delete`]), before every byte of it has.
+/// set's own checks have passed; if something is to be destroyed ([`RestoreOptions::destroys`]), before every byte of it has.
 ///
 /// The report's sets say what became of each. Whatever happens, `after_restore` is called for every set whose
 /// `before_restore` was.
@@ -53,7 +53,7 @@ impl<'a> Restore<'a> {
     /// position.
     fn before(&self, options: &RestoreOptions) -> Result<Vec<&'a SetRecord>, Stopped> {
         self.archive.examine().map_err(|error| self.run.fail_alone(&error))?;
-        if options.recreate || options.extra == Some(Extra::Delete) {
+        if options.destroys() {
             self.run.log(Level::Info, "the whole archive is verified first, since something will be thrown away for it");
             undamaged(&self.run, self.archive)?;
         }

@@ -8,12 +8,14 @@ mod arm;
 mod compare;
 mod default_set;
 mod init;
+mod items;
 mod links;
 mod overlap;
 mod schema;
 mod select;
 mod view;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use compare::records;
@@ -36,6 +38,8 @@ pub type Kinds<'k> = &'k [&'k dyn Kind];
 pub struct Plan {
     /// The sets with their drivers, and the links between them.
     pub tree: Tree,
+    /// Of a restore, the items to which it is limited, by set.
+    pub items: BTreeMap<SetPath, Vec<String>>,
     /// How the archive is written.
     pub archive: ArchiveSettings,
     /// The same for people and for `--json`.
@@ -86,11 +90,13 @@ pub fn for_restore(
     archive: &[PathBuf],
 ) -> Result<Plan, Problems> {
     let in_archive: Vec<SetPath> = manifest.sets.iter().map(|record| record.path.clone()).collect();
-    let mut planning = Planning { restores: true, ..Planning::new(config, kinds, selection, &in_archive) };
+    let sets = selection.whole_sets();
+    let mut planning = Planning { restores: true, ..Planning::new(config, kinds, &sets, &in_archive) };
     if !config.is_partial {
         compare::archive_and_configuration(&mut planning, manifest);
     }
-    planning.finish(archive)
+    let items = items::resolve(&mut planning, selection);
+    planning.finish(archive).map(|plan| Plan { items, ..plan })
 }
 
 /// A plan while it is made.
@@ -134,7 +140,7 @@ impl<'c> Planning<'c> {
         let view = view::describe(&self, &links);
         let left_out = arm::left_out(&self.sets);
         let sets = self.sets.into_iter().filter_map(ArmedSet::into_set).collect();
-        Ok(Plan { tree: Tree { sets, links, left_out }, archive: self.config.archive, view, redactor })
+        Ok(Plan { tree: Tree { sets, links, left_out }, items: BTreeMap::new(), archive: self.config.archive, view, redactor })
     }
 
     fn nothing_left(&self) -> Problem {

@@ -80,7 +80,7 @@ pub(super) struct Suite<'a> {
 
 /// What the user says who wants the target to become what the archive holds, whatever stands there.
 fn overwrite() -> RestoreOptions {
-    RestoreOptions { recreate: true, extra: Some(Extra::Delete) }
+    RestoreOptions { recreate: true, extra: Some(Extra::Delete), ..RestoreOptions::default() }
 }
 
 /// Bytes that neither repeat nor compress, the same for the same seed.

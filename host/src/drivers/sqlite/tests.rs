@@ -48,7 +48,7 @@ impl Here {
     }
 
     fn context(&self, recreate: bool) -> Context {
-        context(&self.cancel, &self.recorder, RestoreOptions { recreate, extra: None }).expect("a context")
+        context(&self.cancel, &self.recorder, RestoreOptions { recreate, ..RestoreOptions::default() }).expect("a context")
     }
 
     /// All moments of a dump.

@@ -159,7 +159,11 @@ fn what_would_throw_something_away_for_a_damaged_archive_is_not_begun() {
     let bytes = std::fs::read(place.archive()).unwrap();
     let at = bytes.windows(7).position(|window| window == b"content").expect("so short a text is stored as it is");
     std::fs::OpenOptions::new().write(true).open(place.archive()).unwrap().write_all_at(b"CONTENT", at as u64).unwrap();
-    for options in [RestoreOptions { recreate: true, extra: None }, RestoreOptions { recreate: false, extra: Some(Extra::Delete) }] {
+    for options in [
+        RestoreOptions { recreate: true, ..RestoreOptions::default() },
+        RestoreOptions { truncate: true, ..RestoreOptions::default() },
+        RestoreOptions { extra: Some(Extra::Delete), ..RestoreOptions::default() },
+    ] {
         let report = place.restore(&mut make(), &options);
         assert_eq!(report.exit_code, 1);
         assert!(place.asked().is_empty(), "{:?}", place.asked());

@@ -8,8 +8,6 @@ mod restore;
 mod secrets;
 mod settings;
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::*;
@@ -82,6 +80,10 @@ impl Driver for Fake {
             has_names: self.kind != "table",
             details: BTreeMap::new(),
         }
+    }
+
+    fn items(&self) -> Option<&'static str> {
+        (self.kind == "table").then_some("row")
     }
 
     fn survey(&self) -> Survey {

@@ -127,3 +127,33 @@ fn an_archive_is_selected_from_without_a_configuration() {
     assert_eq!(paths(&["stat"], &[]).unwrap_err().lines().next(), Some("`--only stat`: there is no such set"));
     assert!(paths(&["state"], &["state"]).is_err());
 }
+
+#[test]
+fn single_items_are_taken_of_a_set_whose_driver_can_do_that() {
+    let items = |only: &[&str]| restore(&shop(), &selection(only, &[])).map(|plan| plan.items);
+    let chosen = items(&["database:public.orders", "database:a:b", "state/media"]).unwrap_or_else(|problems| panic!("{problems}"));
+    let set = SetPath::parse("database").unwrap();
+    assert_eq!(chosen, BTreeMap::from([(set, vec!["public.orders".to_owned(), "a:b".to_owned()])]));
+    let plan = restore(&shop(), &selection(&["database:x"], &[])).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(plan.tree.in_order().len(), 1, "all other sets are left out");
+    let refused = |only: &[&str]| problems(restore(&shop(), &selection(only, &[])));
+    assert_eq!(
+        refused(&["state/media:x"]),
+        "`--only state/media:x`: driver `tree` restores a set as a whole only\n   = write `--only state/media`"
+    );
+    assert_eq!(
+        refused(&["database", "database:x"]),
+        "`--only database` takes the whole set, `--only database:x` an item of it\n   = keep one of them"
+    );
+    assert_eq!(
+        refused(&["state:x"]),
+        "`--only state:x`: `state` is a group of sets and has no items of its own\n   = name the set that has the item"
+    );
+    assert_eq!(refused(&["database:"]), "`--only database:`: the item has no name");
+    assert!(refused(&["databas:x"]).starts_with("`--only databas`: there is no such set"));
+    let why = for_dump(&config(SHOP), KINDS, &selection(&["database:x"], &[]), &[]);
+    assert_eq!(
+        problems(why),
+        "`--only database:x`: here a set is taken as a whole\n   = write `--only database`; only a restore can take single items of a set"
+    );
+}
