@@ -38,6 +38,13 @@ need_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
 }
 
+# need_postgres: a PostgreSQL server with its contrib extensions and client programs. Tests start servers of their own; the
+# cluster that Debian's package makes is left alone, and it may be stopped.
+need_postgres() {
+    [ -z "${DR_HOST_TEST_PG_BIN:-}" ] || return 0
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || need_packages postgresql
+}
+
 # need_python: sets DR_HOST_TEST_PYTHON to a Python whose zipfile, or its backport, reads zstd.
 need_python() {
     local reads_zstd='import sys; exec("import compression.zstd" if sys.version_info >= (3, 14) else "import backports.zstd")'

@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod machine;
+pub mod postgres;
 pub mod published;
 pub mod s3;
 pub mod transcript;
