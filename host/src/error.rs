@@ -129,6 +129,15 @@ impl Error {
         self
     }
 
+    /// Changes every text in it: to strike secrets out.
+    #[must_use]
+    pub fn map_texts(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.0.message = change(&self.0.message);
+        self.0.hint = self.0.hint.as_deref().map(&change);
+        self.0.context = self.0.context.iter().map(|(key, value)| (change(key), change(value))).collect();
+        self
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -17,4 +17,5 @@ pub mod name;
 pub mod plan;
 pub mod redact;
 pub mod runtime;
+mod schema;
 pub mod store;

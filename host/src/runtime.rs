@@ -32,6 +32,14 @@ pub fn wait<F: Future>(cancel: &Cancel, future: F) -> Result<F::Output> {
     })
 }
 
+/// Waits for a future that knows by itself when to stop.
+///
+/// # Errors
+/// The runtime cannot be started.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    Ok(runtime()?.block_on(future))
+}
+
 fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {

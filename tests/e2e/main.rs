@@ -5,6 +5,7 @@ mod archive;
 mod bucket;
 mod cli;
 mod coherence;
+mod component;
 mod config;
 mod conformance;
 mod crash;

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the binary under test, servers that they start, temporary places.
 
+pub mod component;
 pub mod host;
 pub mod machine;
 pub mod postgres;

@@ -10,6 +10,7 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
         &super::sqlite::Sqlite,
         &super::media::Media,
         &super::filesystem::Filesystem,
+        &super::component::Component,
     ]
 }
 

@@ -3,11 +3,12 @@
 
 use serde_json::Value;
 
-use super::{Kinds, Planning, default_set, schema};
+use super::{Kinds, Planning, default_set};
 use crate::config::{DriverChoice, Problem, SetConfig, list, nearest};
 use crate::drivers::{Description, Driver, Kind, SettingError, Settings, Survey};
 use crate::engine;
 use crate::name::SetPath;
+use crate::schema;
 use std::path::PathBuf;
 
 /// A set of the tree while the plan is made.

@@ -11,7 +11,6 @@ mod init;
 mod items;
 mod links;
 mod overlap;
-mod schema;
 mod select;
 mod view;
 

@@ -156,7 +156,7 @@ struct Inner {
 fn schemas_that_are_derived_from_types_give_the_same_messages() {
     let schema = schemars::schema_for!(Declared).to_value();
     let instance = json!({"mode": "very-fst", "modes": ["slow", "fast"], "inner": {"siz": 1, "size": -1}});
-    let mistakes = super::super::schema::check("declared", &schema, &instance);
+    let mistakes = crate::schema::check("declared", &schema, &instance);
     let mut shown: Vec<_> = mistakes
         .iter()
         .map(|mistake| {

@@ -1,5 +1,5 @@
-//! A set's settings against the JSON Schema of its driver: what is wrong, in words, with the nearest right ones. No value is
-//! ever quoted, but for misspelt words of a choice, since any may be a secret.
+//! Settings against the JSON Schema of their driver: what is wrong, in words, with the nearest right ones. No value is ever
+//! quoted, but for misspelt words of a choice, since any may be a secret.
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -8,21 +8,21 @@ use serde_json::Value;
 use crate::config::{list, nearest, pointer_join};
 
 /// One setting that does not fit.
-pub(super) struct Mistake {
+pub(crate) struct Mistake {
     /// Where its value stands: a JSON pointer into the settings.
-    pub(super) pointer: String,
+    pub(crate) pointer: String,
     /// The pointer of a key that should not be there.
-    pub(super) key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Whether something is missing.
-    pub(super) is_missing: bool,
+    pub(crate) is_missing: bool,
     /// What is wrong.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What to write instead.
-    pub(super) hint: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 /// Everything that is wrong with the settings of a driver of this name.
-pub(super) fn check(driver: &str, schema: &Value, settings: &Value) -> Vec<Mistake> {
+pub(crate) fn check(driver: &str, schema: &Value, settings: &Value) -> Vec<Mistake> {
     let mut schema = schema.clone();
     close(&mut schema);
     let validator = match jsonschema::validator_for(&schema) {

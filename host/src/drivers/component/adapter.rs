@@ -1,0 +1,228 @@
+//! The [`Driver`] that calls a component: its moments are the contract's, one for one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::beside::{Beside, Serving};
+use super::bindings::{Exports, Told};
+use super::call::Archive;
+use super::clock::{Allowance, Clock, Overdue};
+use super::ended;
+use super::guest::{NoRequests, World};
+use super::instance::{self, Collecting, Instance, Lost};
+use super::limits::{BRIEF, Limits};
+use super::load::Loaded;
+use super::log::Log;
+use super::settings::Configured;
+use crate::archive::{Reader, Writer};
+use crate::drivers::{Context, Description, Driver, Ended, LinkColumn, Outcome, PointInTime, Survey};
+use crate::error::{Error, Result};
+use crate::redact::Redactor;
+
+/// One set's component.
+pub(super) struct Adapter {
+    settings: Configured,
+    loaded: Arc<Loaded>,
+    limits: Arc<Limits>,
+    log: Arc<Log>,
+    /// The configuration as the component gets it.
+    config: String,
+    /// Lives through the moments of a run; made by the first.
+    instance: Option<Instance>,
+    /// Why the instance was lost.
+    lost: Option<String>,
+    /// The time that the moments took so far.
+    spent: Duration,
+}
+
+impl Adapter {
+    /// For a component that is loaded.
+    pub(super) fn new(settings: Configured, loaded: Arc<Loaded>) -> Self {
+        let limits = Arc::new(settings.limits.clone());
+        let log = Log::new(limits.log, Redactor::default());
+        let config = settings.config.to_string();
+        Self { settings, loaded, limits, log, config, instance: None, lost: None, spent: Duration::ZERO }
+    }
+
+    /// Calls a moment under its clock: in the instance that there is, or a first one.
+    fn moment<T>(
+        &mut self,
+        context: &Context,
+        archive: Archive,
+        collecting: Option<Collecting<'_>>,
+        call: impl AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>>,
+    ) -> Result<T> {
+        let allowance = self.limits.allowance(self.spent);
+        self.call(context, allowance, archive, collecting, call)
+    }
+
+    fn call<T>(
+        &mut self,
+        context: &Context,
+        allowance: Allowance,
+        archive: Archive,
+        collecting: Option<Collecting<'_>>,
+        call: impl AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>>,
+    ) -> Result<T> {
+        self.log.begin(context.reporter.clone());
+        let clock = Arc::new(Clock::start(allowance, context.cancel.clone()));
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => self.instantiate(context, &clock)?,
+        };
+        instance.store.data_mut().call = Some(instance::call(context, &clock, archive));
+        let told = Told { store: &mut instance.store, context, config: &self.config };
+        let answered = instance::drive(&clock, collecting, call(&instance.exports, told));
+        self.spent += clock.elapsed();
+        let left = instance.store.data_mut().call.take();
+        let error = match answered {
+            Ok(answer) => {
+                self.instance = Some(instance);
+                match answer.and_then(|answer| left.map_or(Ok(()), |call| call.left()).map(|()| answer)) {
+                    Ok(answer) => {
+                        self.log.end();
+                        return Ok(answer);
+                    }
+                    Err(error) => self.without_secrets(error),
+                }
+            }
+            Err(lost) => {
+                let over = left.and_then(|call| call.left_over());
+                self.lose(context, lost, over, instance.store.data().bounds.refused())
+            }
+        };
+        let lines = self.log.end();
+        Err(if error.is_cancelled() { error } else { ended::with_last_lines(error, lines) })
+    }
+
+    /// Makes an instance.
+    fn instantiate(&mut self, context: &Context, clock: &Clock) -> Result<Instance> {
+        let world = World { wasi: instance::wasi(&self.log).build(), hooks: Box::new(NoRequests), secrets: Arc::default() };
+        let mut store = instance::store(&self.loaded.prepared, world, &self.limits, &self.log);
+        match instance::drive(clock, None, self.loaded.prepared.instantiate(&mut store)) {
+            Ok(exports) => Ok(Instance { store, exports }),
+            Err(lost) => {
+                let error = self.lose(context, lost, None, store.data().bounds.refused());
+                let lines = self.log.end();
+                Err(ended::with_last_lines(error, lines))
+            }
+        }
+    }
+
+    /// The instance is of no use any more: why, as an error.
+    fn lose(&mut self, context: &Context, lost: Lost, over: Option<Error>, refused: Option<&str>) -> Error {
+        let error = match lost {
+            Lost::Trapped(trap) => {
+                ended::tell_backtrace(context, &trap);
+                over.unwrap_or_else(|| self.without_secrets(ended::trapped(&trap, refused)))
+            }
+            Lost::Forced(why) => {
+                if why == Overdue::Cancelled {
+                    self.lost = Some("the run was interrupted, and the driver did not end in time".into());
+                }
+                ended::overdue(why)
+            }
+            Lost::Failed(error) => error,
+        };
+        self.lost.get_or_insert_with(|| error.message().to_owned());
+        error
+    }
+
+    /// Calls `after_*`: in the instance that there is, or, where that was lost, briefly in a fresh one, which is told so.
+    fn after(
+        &mut self,
+        context: &Context,
+        ended: &Ended,
+        call: impl AsyncFnOnce(&Exports, Told<'_>, &Ended) -> wasmtime::Result<Result<()>>,
+    ) -> Result<()> {
+        let lost = self.lost.take().map(|why| Ended::Trapped(self.log.clean(&why)));
+        let total = if lost.is_some() { BRIEF } else { self.limits.idle };
+        let allowance = Allowance { idle: self.limits.idle, total: Some(total) };
+        let ended = lost.as_ref().unwrap_or(ended);
+        let called = self.call(context, allowance, Archive::None, None, async |exports, told| call(exports, told, ended).await);
+        self.instance = None;
+        self.spent = Duration::ZERO;
+        called
+    }
+
+    /// Calls a moment that reads entries.
+    fn reading<T>(
+        &mut self,
+        context: &Context,
+        source: &dyn Reader,
+        call: impl AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>>,
+    ) -> Result<T> {
+        let (beside, serving) = Beside::new();
+        let totals = source.totals();
+        serving.while_running(source, || self.moment(context, Archive::Read(totals, beside), None, call))?
+    }
+
+    fn without_secrets(&self, error: Error) -> Error {
+        let clean = |text: &str| self.log.clean(text);
+        error.map_texts(clean)
+    }
+}
+
+impl Driver for Adapter {
+    fn describe(&self) -> Description {
+        let described = &self.loaded.described;
+        let mut details = BTreeMap::from([
+            ("component".to_owned(), self.settings.spelt.clone()),
+            ("sha256".to_owned(), self.loaded.sha256.clone()),
+            ("contract".to_owned(), self.loaded.contract.version().to_owned()),
+        ]);
+        details.extend(self.limits.lines());
+        Description {
+            name: described.name.clone(),
+            version: described.version.clone(),
+            formats: described.formats.clone(),
+            has_columns: described.has_columns,
+            has_names: described.has_names,
+            details,
+        }
+    }
+
+    fn survey(&self) -> Survey {
+        let described = &self.loaded.described;
+        let target = format!("{} ({} {})", self.settings.spelt, described.name, described.version);
+        let mut survey = Survey::new(target, described.worth);
+        survey.details.push(("summary".into(), described.summary.clone()));
+        survey.details.push(("sha256".into(), self.loaded.sha256.clone()));
+        survey.details.push(("contract".into(), self.loaded.contract.version().into()));
+        survey.details.extend(self.limits.lines());
+        survey
+    }
+
+    fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {
+        self.moment(context, Archive::None, None, async |exports, told| exports.before_dump(told).await)
+    }
+
+    fn link_values(&mut self, context: &Context, column: &LinkColumn, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        let (collector, pushed) = crossbeam_channel::unbounded();
+        let collecting = Collecting { pushed, each };
+        self.moment(context, Archive::Collect(collector), Some(collecting), async |exports, told| exports.link_values(told, column).await)
+    }
+
+    fn dump(&mut self, context: &Context, into: Box<dyn Writer>) -> Result<Outcome> {
+        let (beside, serving) = Beside::new();
+        Serving::detached(serving)?;
+        self.moment(context, Archive::Write(into, beside), None, async |exports, told| exports.dump(told).await)
+    }
+
+    fn after_dump(&mut self, context: &Context, ended: &Ended) -> Result<()> {
+        self.after(context, ended, async |exports, told, ended| exports.after_dump(told, ended).await)
+    }
+
+    fn before_restore(&mut self, context: &Context, source: &dyn Reader) -> Result<()> {
+        self.reading(context, source, async |exports, told| exports.before_restore(told).await)
+    }
+
+    fn restore(&mut self, context: &Context, source: &dyn Reader) -> Result<Outcome> {
+        self.reading(context, source, async |exports, told| exports.restore(told).await)
+    }
+
+    fn after_restore(&mut self, context: &Context, ended: &Ended) -> Result<()> {
+        self.after(context, ended, async |exports, told, ended| exports.after_restore(told, ended).await)
+    }
+}

@@ -1,0 +1,164 @@
+//! One entry on its way from the archive to a guest, read ahead of it; and a walk through all entries.
+
+use std::collections::VecDeque;
+
+use crate::archive::EntryInfo;
+use crate::archive::entry::{Entries, EntryReader};
+use crate::drivers::component::beside::{Beside, Coming, come};
+use crate::drivers::component::limits::CHUNK;
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::EntryName;
+
+/// How much of an entry is read when it is opened.
+const FIRST: usize = 64 << 10;
+
+/// The most entries in one page, and about how many bytes.
+const PAGE: usize = 1_000;
+const PAGE_BYTES: usize = 512 << 10;
+
+/// An entry that is open.
+pub(in crate::drivers::component) struct EntryReading {
+    pub(in crate::drivers::component) info: EntryInfo,
+    /// What was read ahead; `None` once the end, or an error, was told.
+    ahead: Option<Coming<Ahead>>,
+    /// What came and was not yet given away, from `at`.
+    chunk: Vec<u8>,
+    at: usize,
+    /// What to do next.
+    reader: Option<Box<dyn EntryReader>>,
+    failed: Option<Error>,
+}
+
+/// What the thread beside has read.
+struct Ahead {
+    reader: Box<dyn EntryReader>,
+    chunk: Result<Vec<u8>>,
+    /// Whether the end was seen, and everything found to agree.
+    ended: bool,
+}
+
+impl EntryReading {
+    /// Opens an entry by its name, and begins to read it.
+    pub(in crate::drivers::component) async fn open(name: String, beside: &Beside) -> Result<Self> {
+        let opened = beside.run(move |reader| {
+            let entry = reader.ok_or_else(super::over)?.open(&EntryName::from(name))?;
+            let info = entry.info().clone();
+            Ok((info, read(entry, FIRST, Vec::new())))
+        });
+        let (info, ahead) = opened.await?;
+        let mut reading = Self { info, ahead: None, chunk: Vec::new(), at: 0, reader: None, failed: None };
+        reading.take(ahead);
+        Ok(reading)
+    }
+
+    /// The next bytes, at most `max`; nothing at the end.
+    pub(in crate::drivers::component) async fn read(&mut self, max: usize, beside: &Beside) -> Result<Option<Vec<u8>>> {
+        if max == 0 {
+            return Err(Error::new(ErrorKind::Other, "a read of no bytes says nothing: ask for at least one"));
+        }
+        let max = max.min(CHUNK);
+        if self.at == self.chunk.len() {
+            if let Some(coming) = self.ahead.take() {
+                self.take(come(coming).await?);
+            } else if let Some(reader) = self.reader.take() {
+                self.take(come(beside.start(move |_| read(reader, max, Vec::new()))).await?);
+            }
+        }
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        if self.chunk.is_empty() {
+            return Ok(None);
+        }
+        let given = self.give(max);
+        if self.at == self.chunk.len()
+            && let Some(reader) = self.reader.take()
+        {
+            self.ahead = Some(beside.start(move |_| read(reader, max, Vec::new())));
+        }
+        Ok(Some(given))
+    }
+
+    /// Takes what came.
+    fn take(&mut self, Ahead { reader, chunk, ended }: Ahead) {
+        self.at = 0;
+        self.chunk.clear();
+        match chunk {
+            Ok(chunk) => {
+                self.chunk = chunk;
+                self.reader = Some(reader).filter(|_| !ended);
+            }
+            Err(why) => self.failed = Some(why),
+        }
+    }
+
+    /// Gives away what is there, at most `max`: as it is where all of it fits.
+    fn give(&mut self, max: usize) -> Vec<u8> {
+        if self.at == 0 && self.chunk.len() <= max {
+            let chunk = std::mem::take(&mut self.chunk);
+            self.at = 0;
+            return chunk;
+        }
+        let end = self.chunk.len().min(self.at + max);
+        let given = self.chunk[self.at..end].to_vec();
+        self.at = end;
+        given
+    }
+}
+
+/// Reads the next bytes of an entry, at most `max`.
+fn read(mut reader: Box<dyn EntryReader>, max: usize, mut buffer: Vec<u8>) -> Ahead {
+    let left = usize::try_from(reader.info().size).unwrap_or(max).saturating_add(1);
+    buffer.resize(max.min(left), 0);
+    let mut ended = false;
+    let chunk = reader.fill(&mut buffer).map(|count| {
+        ended = count < buffer.len();
+        buffer.truncate(count);
+        buffer
+    });
+    Ahead { reader, chunk, ended }
+}
+
+/// A walk through the entries of the set.
+pub(in crate::drivers::component) struct Walk {
+    entries: Option<Box<dyn Entries>>,
+    /// What came and was not yet given away.
+    rest: VecDeque<EntryInfo>,
+}
+
+impl Walk {
+    /// Begins at the first.
+    pub(in crate::drivers::component) async fn begin(beside: &Beside) -> Result<Self> {
+        let entries = beside.run(|reader| reader.ok_or_else(super::over)?.entries()).await?;
+        Ok(Self { entries: Some(entries), rest: VecDeque::new() })
+    }
+
+    /// The next entries, at most `max`, fewer where they are long; none at the end.
+    pub(in crate::drivers::component) async fn next(&mut self, max: usize, beside: &Beside) -> Result<Vec<EntryInfo>> {
+        if max == 0 {
+            return Err(Error::new(ErrorKind::Other, "a page of no entries says nothing: ask for at least one"));
+        }
+        let max = max.min(PAGE);
+        if self.rest.is_empty()
+            && let Some(mut entries) = self.entries.take()
+        {
+            let (entries, page) = beside.run(move |_| entries.next(max).map(|page| (entries, page))).await?;
+            self.entries = Some(entries);
+            self.rest = page.into();
+        }
+        let mut bytes = 0;
+        let mut page = Vec::new();
+        while page.len() < max && (bytes < PAGE_BYTES) {
+            let Some(info) = self.rest.pop_front() else { break };
+            bytes += size_of(&info);
+            page.push(info);
+        }
+        Ok(page)
+    }
+}
+
+/// About how much memory of the guest's one entry takes.
+fn size_of(info: &EntryInfo) -> usize {
+    let attributes: usize = info.entry.attributes.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
+    200 + info.entry.name.as_bytes().len() + attributes
+}

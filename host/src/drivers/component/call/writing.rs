@@ -1,0 +1,123 @@
+//! One entry on its way from a guest into the archive.
+
+use crate::archive::EntryWriter;
+use crate::drivers::component::beside::Beside;
+use crate::drivers::component::limits::CHUNK;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest name of an entry, in bytes.
+const NAME: usize = 16 << 10;
+
+/// The most bytes in the attributes of one entry.
+const ATTRIBUTES: usize = 64 << 10;
+
+/// An entry that is open.
+pub(in crate::drivers::component) struct EntryWriting {
+    pub(in crate::drivers::component) name: String,
+    writer: Box<dyn EntryWriter>,
+    /// Whether the archive has room for more, so that asking for it does not wait.
+    has_room: bool,
+}
+
+impl EntryWriting {
+    /// An entry that was just created.
+    pub(in crate::drivers::component) fn new(name: String, writer: Box<dyn EntryWriter>) -> Self {
+        Self { name, writer, has_room: true }
+    }
+
+    /// Takes as much of a chunk as there is room for, and says how much that was. Does not wait; 0 means that
+    /// [`EntryWriting::make_room`] does.
+    pub(in crate::drivers::component) fn fill(&mut self, chunk: &[u8]) -> Result<usize> {
+        if !self.has_room || chunk.is_empty() {
+            return Ok(0);
+        }
+        let space = self.writer.space()?;
+        let count = chunk.len().min(space.len());
+        space[..count].copy_from_slice(&chunk[..count]);
+        self.has_room = count < space.len();
+        self.writer.advance(count)?;
+        Ok(count)
+    }
+
+    /// Waits until there is room.
+    pub(in crate::drivers::component) async fn make_room(self, beside: &Beside) -> Result<Self> {
+        beside
+            .run(move |_| {
+                let Self { name, mut writer, .. } = self;
+                writer.space()?;
+                Ok(Self { name, writer, has_room: true })
+            })
+            .await
+    }
+
+    /// Commits the entry.
+    pub(in crate::drivers::component) async fn finish(mut self, beside: &Beside) -> Result<()> {
+        beside.run(move |_| self.writer.finish()).await
+    }
+}
+
+/// Checks a chunk's size.
+pub(in crate::drivers::component) fn check_chunk(size: usize) -> Result<()> {
+    if size <= CHUNK {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Other, format!("a chunk holds at most {CHUNK} bytes; this one has {size}")))
+}
+
+/// Checks the size of an entry's attributes; that none is given twice is the archive's to check.
+pub(in crate::drivers::component) fn check_attributes(attributes: &[(String, String)]) -> Result<()> {
+    let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if size <= ATTRIBUTES {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Other, format!("the attributes of one entry have at most {ATTRIBUTES} bytes; these have {size}")))
+}
+
+/// Checks a name by the rules of the contract.
+pub(in crate::drivers::component) fn check_name(name: &str) -> Result<()> {
+    let wrong = if name.is_empty() {
+        "is empty".to_owned()
+    } else if name.len() > NAME {
+        format!("has {} bytes; {NAME} are the most", name.len())
+    } else if name.starts_with('/') {
+        "is absolute".into()
+    } else if name.contains('\0') {
+        "holds a NUL".into()
+    } else if name.contains('\\') {
+        "holds a backslash".into()
+    } else if name.split('/').any(|segment| segment == "." || segment == "..") {
+        "has a segment `.` or `..`".into()
+    } else {
+        return Ok(());
+    };
+    let begin: String = name.chars().take(100).flat_map(char::escape_debug).collect();
+    let more = if name.chars().nth(100).is_some() { "…" } else { "" };
+    Err(Error::new(ErrorKind::Other, format!("the driver's name for an entry, `{begin}{more}`, {wrong}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_contract_pass_and_others_are_refused_in_words() {
+        for name in ["a", "a/b", "..a", "a/...", "C:/x", "self/x", "ключ", &"x".repeat(NAME)] {
+            check_name(name).expect("a good name");
+        }
+        let bad = [
+            ("", "is empty"),
+            ("/etc/passwd", "is absolute"),
+            ("..", "`.` or `..`"),
+            ("a/../b", "`.` or `..`"),
+            ("./a", "`.` or `..`"),
+            ("a\0b", "holds a NUL"),
+            ("a\\..\\b", "holds a backslash"),
+            (&"x".repeat(NAME + 1), "has 16385 bytes"),
+        ];
+        for (name, why) in bad {
+            let error = check_name(name).expect_err(name);
+            assert!(error.message().contains(why), "{error}");
+            assert!(error.message().len() < 600, "{error}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The wall clock of one call into a guest: time without progress, time in total, and the end after a request to stop.
+//!
+//! An epoch alone ends no guest that waits inside the host. So whoever drives the guest's future looks here a few times a
+//! second, and drops it when its time is over.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cancel::Cancel;
+
+/// How long a guest may go on after a request to stop, to clean up.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    /// Without progress.
+    pub(super) idle: Duration,
+    /// In total.
+    pub(super) total: Option<Duration>,
+}
+
+/// Why a guest is ended by force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// It showed no progress for this long.
+    Idle(Duration),
+    /// It took longer than this in total.
+    Total(Duration),
+    /// It did not end after a request to stop.
+    Cancelled,
+}
+
+/// The clock of one call.
+pub(super) struct Clock {
+    begun: Instant,
+    allowance: Allowance,
+    /// Milliseconds after `begun` at which there was progress.
+    progress: AtomicU64,
+    /// How many of the guest's calls wait for the archive: no time in which it is to blame.
+    waiting: AtomicU32,
+    /// Milliseconds after `begun` at which the request to stop was seen, plus one; 0: it was not.
+    stop: AtomicU64,
+    cancel: Cancel,
+}
+
+impl Clock {
+    /// Starts.
+    pub(super) fn start(allowance: Allowance, cancel: Cancel) -> Self {
+        let (progress, waiting, stop) = Default::default();
+        Self { begun: Instant::now(), allowance, progress, waiting, stop, cancel }
+    }
+
+    /// There was progress.
+    pub(super) fn progress(&self) {
+        self.progress.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The host works for the guest, or lets it wait for others, until what this returns is dropped.
+    pub(super) fn host_at_work(&self) -> AtWork<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        AtWork(self)
+    }
+
+    /// How long the call took so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Whether the guest's time is over, and why.
+    pub(super) fn overdue(&self) -> Option<Overdue> {
+        let now = self.now();
+        if self.cancel.is_cancelled() {
+            let seen = match self.stop.compare_exchange(0, now + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => now,
+                Err(seen) => seen - 1,
+            };
+            if now - seen >= millis(GRACE) {
+                return Some(Overdue::Cancelled);
+            }
+        }
+        if let Some(total) = self.allowance.total.filter(|total| self.begun.elapsed() >= *total) {
+            return Some(Overdue::Total(total));
+        }
+        let idle = now.saturating_sub(self.progress.load(Ordering::Relaxed));
+        let blamed = self.waiting.load(Ordering::Relaxed) == 0;
+        (blamed && idle >= millis(self.allowance.idle)).then_some(Overdue::Idle(self.allowance.idle))
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.begun.elapsed())
+    }
+}
+
+/// The time that the host takes.
+pub(super) struct AtWork<'c>(&'c Clock);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.progress();
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(40);
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn clock(idle: Duration, total: Option<Duration>) -> Clock {
+        Clock::start(Allowance { idle, total }, Cancel::new())
+    }
+
+    #[test]
+    fn time_without_progress_is_counted_from_the_last_progress() {
+        let clock = clock(SHORT, None);
+        assert_eq!(clock.overdue(), None);
+        std::thread::sleep(SHORT);
+        clock.progress();
+        assert_eq!(clock.overdue(), None);
+        std::thread::sleep(SHORT);
+        assert_eq!(clock.overdue(), Some(Overdue::Idle(SHORT)));
+    }
+
+    #[test]
+    fn what_the_host_takes_is_not_the_guests_fault_but_counts_in_total() {
+        let clock = clock(SHORT, Some(SHORT * 3));
+        let working = clock.host_at_work();
+        std::thread::sleep(SHORT * 2);
+        assert_eq!(clock.overdue(), None);
+        std::thread::sleep(SHORT * 2);
+        assert_eq!(clock.overdue(), Some(Overdue::Total(SHORT * 3)));
+        drop(working);
+    }
+
+    #[test]
+    fn a_request_to_stop_leaves_some_time() {
+        let cancel = Cancel::new();
+        let clock = Clock::start(Allowance { idle: LONG, total: None }, cancel.clone());
+        cancel.cancel();
+        assert_eq!(clock.overdue(), None);
+        std::thread::sleep(GRACE);
+        assert_eq!(clock.overdue(), Some(Overdue::Cancelled));
+    }
+}

@@ -1,0 +1,97 @@
+//! The one engine that compiles and runs components, and the tick that lets it interrupt them.
+
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, WasmBacktraceDetails};
+
+use super::bindings::Contract;
+use super::guest::Guest;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The time between two ticks: so long a guest computes before whoever drives it can look at the clock.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The engine; made when the first component is met.
+///
+/// # Errors
+/// This machine cannot run WebAssembly.
+pub(super) fn engine() -> Result<&'static Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine);
+    }
+    let made = Engine::new(&config());
+    let made = made.map_err(|why| Error::new(ErrorKind::Unsupported, format!("this machine cannot run components: {why:#}")))?;
+    Ok(ENGINE.get_or_init(|| made))
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    config
+}
+
+/// What a component of this version may import: its contract, and all of WASI 0.2. Whether it gets anything is up to its store.
+///
+/// # Errors
+/// Two interfaces have the same name, which none have.
+pub(super) fn linker(contract: Contract) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine().map_err(|why| wasmtime::Error::msg(why.to_string()))?);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    contract.link(&mut linker)?;
+    Ok(linker)
+}
+
+/// How many guests run; the ticks go on as long as there is one.
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static BEGUN: Condvar = Condvar::new();
+
+/// A guest that runs: the engine ticks while there is one.
+pub(super) struct Running(());
+
+impl Running {
+    /// One more.
+    ///
+    /// # Errors
+    /// There is no engine, or no thread for the ticks.
+    pub(super) fn begin() -> Result<Self> {
+        static TICKER: LazyLock<Result<(), String>> = LazyLock::new(|| {
+            let engine = engine().map_err(|why| why.to_string())?;
+            thread::Builder::new()
+                .name("epoch".into())
+                .spawn(|| tick(engine))
+                .map(drop)
+                .map_err(|why| format!("cannot start a thread: {why}"))
+        });
+        TICKER.clone().map_err(|why| Error::new(ErrorKind::Other, why))?;
+        *running() += 1;
+        BEGUN.notify_one();
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *running() -= 1;
+    }
+}
+
+fn tick(engine: &Engine) {
+    loop {
+        let mut there = running();
+        while *there == 0 {
+            there = BEGUN.wait(there).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(there);
+        thread::sleep(TICK);
+        engine.increment_epoch();
+    }
+}
+
+fn running() -> MutexGuard<'static, usize> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}

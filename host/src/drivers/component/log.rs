@@ -1,0 +1,188 @@
+//! What a guest says: its log, standard output and standard error, one line each, without its secrets, up to the limit of
+//! its volume. The last lines are kept for the message that tells of its end.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+use super::limits::show_size;
+use crate::drivers::{Level, Reporter};
+use crate::redact::Redactor;
+
+/// The most bytes of one line; what follows becomes another.
+const LINE: usize = 4096;
+
+/// How many of the last lines are kept.
+const KEPT: usize = 10;
+
+/// The log of one set's component, in one run, whatever becomes of its instances.
+pub(super) struct Log {
+    limit: u64,
+    redactor: Redactor,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where lines go; of the moment that runs.
+    reporter: Option<Arc<dyn Reporter>>,
+    /// Bytes so far.
+    volume: u64,
+    /// Lines left out since this was last told.
+    left_out: u64,
+    /// The last lines of the moment.
+    last: VecDeque<String>,
+    /// Lines of standard output and standard error that have no end yet.
+    begun: [Vec<u8>; 2],
+}
+
+impl Log {
+    /// One that strikes these secrets, and lets this many bytes pass.
+    pub(super) fn new(limit: u64, redactor: Redactor) -> Arc<Self> {
+        Arc::new(Self { limit, redactor, state: Mutex::default() })
+    }
+
+    /// A text without secrets.
+    pub(super) fn clean(&self, text: &str) -> String {
+        self.redactor.strike(text).into_owned()
+    }
+
+    /// Begins a moment: its lines go to this reporter.
+    pub(super) fn begin(&self, reporter: Arc<dyn Reporter>) {
+        let mut state = self.state();
+        state.last.clear();
+        state.reporter = Some(reporter);
+    }
+
+    /// Ends a moment: what has no end yet is a line, and what was left out is told. Returns the last lines.
+    pub(super) fn end(&self) -> Vec<String> {
+        let mut state = self.state();
+        for stream in [Stream::Output, Stream::Error] {
+            let rest = std::mem::take(&mut state.begun[stream as usize]);
+            if !rest.is_empty() {
+                self.put(&mut state, Level::Info, &stream.line(&rest));
+            }
+        }
+        let left_out = std::mem::take(&mut state.left_out);
+        if let Some(reporter) = state.reporter.take().filter(|_| left_out > 0) {
+            let message =
+                format!("{left_out} lines of the driver's log were left out: its limit is {}, `limit.log`", show_size(self.limit));
+            reporter.log(Level::Warn, message);
+        }
+        state.last.drain(..).collect()
+    }
+
+    /// A line of the guest's log.
+    pub(super) fn say(&self, level: Level, text: &str) {
+        let mut state = self.state();
+        text.split('\n').for_each(|line| pieces(line).for_each(|piece| self.put(&mut state, level, piece)));
+    }
+
+    fn put(&self, state: &mut State, level: Level, line: &str) {
+        let clean = self.clean(line);
+        if state.last.len() == KEPT {
+            state.last.pop_front();
+        }
+        state.last.push_back(clean.clone());
+        state.volume = state.volume.saturating_add(clean.len() as u64 + 1);
+        match &state.reporter {
+            Some(reporter) if state.volume <= self.limit => reporter.log(level, clean),
+            Some(_) => state.left_out += 1,
+            None => {}
+        }
+    }
+
+    fn write(&self, stream: Stream, bytes: &[u8]) {
+        let mut state = self.state();
+        let mut begun = std::mem::take(&mut state.begun[stream as usize]);
+        for byte in bytes {
+            if *byte == b'\n' || begun.len() == LINE {
+                self.put(&mut state, Level::Info, &stream.line(&begun));
+                begun.clear();
+            }
+            if *byte != b'\n' {
+                begun.push(*byte);
+            }
+        }
+        state.begun[stream as usize] = begun;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line in pieces of at most [`LINE`] bytes.
+fn pieces(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let cut = line.floor_char_boundary(LINE);
+        rest = Some(&line[cut..]).filter(|rest| !rest.is_empty());
+        Some(&line[..cut])
+    })
+}
+
+/// One of the two streams of a guest.
+#[derive(Clone, Copy)]
+pub(super) enum Stream {
+    Output,
+    Error,
+}
+
+impl Stream {
+    fn line(self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        let name = match self {
+            Self::Output => "stdout",
+            Self::Error => "stderr",
+        };
+        format!("{name}: {}", text.trim_end_matches('\r'))
+    }
+}
+
+/// A stream of a guest, as lines of its log. It takes all that is written, and keeps no more than a line.
+#[derive(Clone)]
+pub(super) struct Printed {
+    log: Arc<Log>,
+    stream: Stream,
+}
+
+impl Printed {
+    /// Of this log.
+    pub(super) fn new(log: &Arc<Log>, stream: Stream) -> Self {
+        Self { log: log.clone(), stream }
+    }
+}
+
+impl IsTerminal for Printed {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printed {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for Printed {
+    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.log.write(self.stream, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
