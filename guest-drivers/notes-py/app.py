@@ -63,13 +63,15 @@ def begin(context, moment):
     return config
 
 
+class Memory:
+    """What the moments leave to each other. The instance stays as it is between them, and so does what stands in a module; an object
+    of `Moments` does not: componentize-py makes one for each call."""
+
+    listed = None
+    doomed = None
+
+
 class Moments(exports.Moments):
-    """The instance stays as it is between the moments of a run, and so do its fields."""
-
-    def __init__(self):
-        self.listed = None
-        self.doomed = None
-
     def describe(self):
         def need(capability, reason, optional):
             return moments.Need(capability, "/directory", reason, optional)
@@ -92,7 +94,7 @@ class Moments(exports.Moments):
     def before_dump(self, context):
         config = begin(context, "before-dump")
         now = time.time_ns()
-        self.listed = notes.listed(config["directory"])
+        Memory.listed = notes.listed(config["directory"])
         at = types.Timestamp(now // 1_000_000_000, now % 1_000_000_000)
         return moments.PointInTime(moments.Worth.INTERVAL, at, [])
 
@@ -104,30 +106,30 @@ class Moments(exports.Moments):
     def dump(self, context, into):
         with into:
             config = begin(context, "dump")
-            if self.listed is None:
+            if Memory.listed is None:
                 raise out_of_order("dump")
-            notes.dump(config, self.listed, into)
-            return moments.Outcome(FORMAT, [("notes", str(len(self.listed)))])
+            notes.dump(config, Memory.listed, into)
+            return moments.Outcome(FORMAT, [("notes", str(len(Memory.listed)))])
 
     def after_dump(self, context, ended):
-        self.listed = None
+        Memory.listed = None
         begin(context, "after-dump")
 
     def before_restore(self, context, source):
         with source:
             config = begin(context, "before-restore")
-            self.doomed = notes.check_restore(config, context.extra, source)
+            Memory.doomed = notes.check_restore(config, context.extra, source)
 
     def restore(self, context, source):
         with source:
             config = begin(context, "restore")
-            if self.doomed is None:
+            if Memory.doomed is None:
                 raise out_of_order("restore")
-            written = notes.restore(config, self.doomed, source)
+            written = notes.restore(config, Memory.doomed, source)
             return moments.Outcome(FORMAT, [("written", str(written))])
 
     def after_restore(self, context, ended):
-        self.doomed = None
+        Memory.doomed = None
         begin(context, "after-restore")
 
 

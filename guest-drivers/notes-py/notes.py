@@ -229,7 +229,9 @@ def put_note(config, entry, content):
     path = os.path.join(config["directory"], entry.name)
     temporary = os.path.join(os.path.dirname(path), f".dr-host-{os.urandom(8).hex()}.tmp")
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # Nothing is granted above the directory, so that `makedirs` must not go and look there.
+        if not os.path.isdir(os.path.dirname(path)):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(temporary, "xb", buffering=0) as file:
             try:
                 while (chunk := content.read(config["chunk"])) is not None:

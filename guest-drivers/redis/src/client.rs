@@ -191,7 +191,6 @@ pub(crate) fn refused(what: &str, said: &str) -> Error {
 
 fn hint(word: &str, rest: &str) -> Option<&'static str> {
     Some(match word {
-        "NOAUTH" => "give the password: `secrets = { password = \"${REDIS_PASSWORD}\" }`",
         "WRONGPASS" => "check `username` and the secret `password`",
         "NOPERM" => "let the user run the commands and reach the keys that the driver's README names",
         "READONLY" => "restore to the primary, not to a replica",

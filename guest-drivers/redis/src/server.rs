@@ -134,19 +134,32 @@ pub(crate) fn scanned(reply: Reply<'_>) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     Ok((cursor.to_vec(), keys.iter().map(key).collect::<Result<_>>()?))
 }
 
+/// Says who one is. The password is asked for where it is needed, and not before: a secret that nobody granted is no concern then.
 fn log_in(client: &mut Client, username: Option<&str>) -> Result<()> {
-    let password = match secrets::get("password") {
-        Ok(password) => Some(password),
-        Err(why) if why.kind == ErrorKind::PermissionDenied => None,
-        Err(why) => return Err(why),
-    };
-    match (username, password) {
-        (Some(username), Some(password)) => client.call(&[b"AUTH", username.as_bytes(), password.as_bytes()]).map(drop),
-        (None, Some(password)) => client.call(&[b"AUTH", password.as_bytes()]).map(drop),
-        (None, None) => Ok(()),
-        (Some(username), None) => Err(error(ErrorKind::InvalidConfig, format!("`username = \"{username}\"` needs the secret `password`"))
-            .hint("give it: `secrets = { password = \"${REDIS_PASSWORD}\" }`")),
+    if let Some(username) = username {
+        let password = password(&format!("`username = \"{username}\"` needs a password"))?;
+        return client.call(&[b"AUTH", username.as_bytes(), password.as_bytes()]).map(drop);
     }
+    client.queue(&[b"PING"])?;
+    match client.reply()? {
+        Reply::Error(said) if said.starts_with("NOAUTH") => {
+            let password = password("the server asks for a password")?;
+            client.call(&[b"AUTH", password.as_bytes()]).map(drop)
+        }
+        // A user who may not run it is still somebody.
+        Reply::Error(said) if !said.starts_with("NOPERM") => Err(refused("PING", said)),
+        _ => Ok(()),
+    }
+}
+
+fn password(why: &str) -> Result<String> {
+    secrets::get("password").map_err(|error| match error.kind {
+        ErrorKind::PermissionDenied => {
+            driver_guest::error(ErrorKind::PermissionDenied, format!("{why}, and there is no secret `password`"))
+                .hint("give it: `secrets = { password = \"${REDIS_PASSWORD}\" }`")
+        }
+        _ => error,
+    })
 }
 
 fn parse_info(text: &str) -> BTreeMap<String, String> {
