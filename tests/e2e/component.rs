@@ -1,5 +1,8 @@
 //! Custom drivers: components made from WAT text, through the command line.
 
+mod entries;
+mod files;
+mod limits;
 mod moments;
 
 use std::path::PathBuf;

@@ -118,6 +118,10 @@ pub trait Kind: Sync {
     fn configure(&self, settings: &Settings) -> Result<Box<dyn Driver>, Vec<SettingError>>;
 }
 
+/// The key of [`Description::details`] under which a driver whose code is not the host's has the SHA-256 of its file: a restore
+/// by another build than the one that dumped says so.
+pub const SHA256: &str = "sha256";
+
 /// What a driver says of itself.
 #[derive(Clone, Debug)]
 pub struct Description {
@@ -131,7 +135,7 @@ pub struct Description {
     pub has_columns: bool,
     /// Whether a link may end here: whether entries are named as an application names them.
     pub has_names: bool,
-    /// What else the manifest should record of the driver (a component's hash, its grants).
+    /// What else the manifest should record of the driver (its grants, its limits); [`SHA256`] has a meaning for all.
     pub details: BTreeMap<String, String>,
 }
 

@@ -4,6 +4,7 @@ use super::{Planning, Selection, arm};
 use crate::archive::Manifest;
 use crate::archive::manifest::SetRecord;
 use crate::config::{Problem, Problems, nearest};
+use crate::drivers::SHA256;
 use crate::name::SetPath;
 
 /// The sets of an archive that `--only` and `--skip` leave, in the archive's order: for commands that need no configuration.
@@ -67,5 +68,10 @@ fn readable(planning: &mut Planning<'_>, record: &SetRecord) {
             Some(path),
             format!("version {} of its driver wrote it, version {} restores it", record.driver_version, description.version),
         );
+    } else if let (Some(wrote), Some(restores)) = (record.driver_details.get(SHA256), description.details.get(SHA256))
+        && wrote != restores
+    {
+        let message = format!("another build of driver `{}` {} wrote it: its SHA-256 was `{wrote}`", record.driver, record.driver_version);
+        planning.warn(Some(path), message);
     }
 }

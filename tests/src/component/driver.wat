@@ -36,7 +36,7 @@
   (import "dumprestore:driver/archive@0.1.0" "[resource-drop]link-sink" (func $drop_sink (param i32)))
   ;; IMPORTS
 
-  (memory (export "memory") 4)
+  (memory (export "memory") (;PAGES;))
   (global $ret i32 (i32.const 64))
   (global $heap (mut i32) (i32.const (;HEAP;)))
   (global $kept (mut i32) (i32.const 0))

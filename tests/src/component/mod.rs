@@ -25,6 +25,9 @@ const COMMON: &str = include_str!("driver.wat");
 /// Where texts begin in a guest's memory; below stand the results.
 const TEXTS: usize = 4096;
 
+/// A page of a guest's memory.
+const PAGE: usize = 65536;
+
 /// The moments, and `describe`, by the names of their exports.
 pub const MOMENTS: [&str; 9] = [
     "describe",
@@ -194,6 +197,7 @@ impl Guest {
             own.map_or(default, |(_, body)| body.clone())
         };
         let version = self.contract_version_number();
+        let heap = (TEXTS + guest.texts.len()).next_multiple_of(PAGE);
         let module = COMMON
             .replace(";; IMPORTS", &self.imports)
             .replace(";; FUNCTIONS", &self.functions)
@@ -218,7 +222,8 @@ impl Guest {
             )
             .replace(";; START", &body("start", String::new()))
             .replace("(;FORMAT;)", &format.to_string())
-            .replace("(;HEAP;)", &(TEXTS + guest.texts.len()).next_multiple_of(65536).to_string());
+            .replace("(;HEAP;)", &heap.to_string())
+            .replace("(;PAGES;)", &(heap / PAGE + 4).to_string());
         let mut text = String::new();
         guest.texts.iter().for_each(|byte| write!(text, "\\{byte:02x}").expect("a string takes all"));
         module.replace(";; DATA", &format!("{data} (data (i32.const {TEXTS}) \"{text}\")"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::beside::{Beside, Serving};
 use super::bindings::{Exports, Told};
 use super::call::Archive;
-use super::clock::{Allowance, Clock, Overdue};
+use super::clock::{Allowance, Clock, Overdue, Total};
 use super::ended;
 use super::guest::{NoRequests, World};
 use super::instance::{self, Collecting, Instance, Lost};
@@ -16,7 +16,7 @@ use super::load::Loaded;
 use super::log::Log;
 use super::settings::Configured;
 use crate::archive::{Reader, Writer};
-use crate::drivers::{Context, Description, Driver, Ended, LinkColumn, Outcome, PointInTime, Survey};
+use crate::drivers::{Context, Description, Driver, Ended, LinkColumn, Outcome, PointInTime, SHA256, Survey};
 use crate::error::{Error, Result};
 use crate::redact::Redactor;
 
@@ -137,8 +137,8 @@ impl Adapter {
         call: impl AsyncFnOnce(&Exports, Told<'_>, &Ended) -> wasmtime::Result<Result<()>>,
     ) -> Result<()> {
         let lost = self.lost.take().map(|why| Ended::Trapped(self.log.clean(&why)));
-        let total = if lost.is_some() { BRIEF } else { self.limits.idle };
-        let allowance = Allowance { idle: self.limits.idle, total: Some(total) };
+        let total = if lost.is_some() { BRIEF } else { self.limits.idle.max(BRIEF) };
+        let allowance = Allowance { idle: self.limits.idle, total: Some(Total::fixed(total)) };
         let ended = lost.as_ref().unwrap_or(ended);
         let called = self.call(context, allowance, Archive::None, None, async |exports, told| call(exports, told, ended).await);
         self.instance = None;
@@ -169,7 +169,7 @@ impl Driver for Adapter {
         let described = &self.loaded.described;
         let mut details = BTreeMap::from([
             ("component".to_owned(), self.settings.spelt.clone()),
-            ("sha256".to_owned(), self.loaded.sha256.clone()),
+            (SHA256.to_owned(), self.loaded.sha256.clone()),
             ("contract".to_owned(), self.loaded.contract.version().to_owned()),
         ]);
         details.extend(self.limits.lines());
@@ -188,7 +188,7 @@ impl Driver for Adapter {
         let target = format!("{} ({} {})", self.settings.spelt, described.name, described.version);
         let mut survey = Survey::new(target, described.worth);
         survey.details.push(("summary".into(), described.summary.clone()));
-        survey.details.push(("sha256".into(), self.loaded.sha256.clone()));
+        survey.details.push((SHA256.into(), self.loaded.sha256.clone()));
         survey.details.push(("contract".into(), self.loaded.contract.version().into()));
         survey.details.extend(self.limits.lines());
         survey

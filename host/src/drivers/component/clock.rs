@@ -17,7 +17,25 @@ pub(super) struct Allowance {
     /// Without progress.
     pub(super) idle: Duration,
     /// In total.
-    pub(super) total: Option<Duration>,
+    pub(super) total: Option<Total>,
+}
+
+/// A time in total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Total {
+    /// What is left of it for this call.
+    pub(super) left: Duration,
+    /// All of it, as people know it.
+    pub(super) of: Duration,
+    /// Whether a setting can change it.
+    pub(super) is_set: bool,
+}
+
+impl Total {
+    /// One that no setting changes, for one call.
+    pub(super) fn fixed(of: Duration) -> Self {
+        Self { left: of, of, is_set: false }
+    }
 }
 
 /// Why a guest is ended by force.
@@ -26,7 +44,7 @@ pub(super) enum Overdue {
     /// It showed no progress for this long.
     Idle(Duration),
     /// It took longer than this in total.
-    Total(Duration),
+    Total(Total),
     /// It did not end after a request to stop.
     Cancelled,
 }
@@ -79,12 +97,11 @@ impl Clock {
                 return Some(Overdue::Cancelled);
             }
         }
-        if let Some(total) = self.allowance.total.filter(|total| self.begun.elapsed() >= *total) {
-            return Some(Overdue::Total(total));
-        }
         let idle = now.saturating_sub(self.progress.load(Ordering::Relaxed));
-        let blamed = self.waiting.load(Ordering::Relaxed) == 0;
-        (blamed && idle >= millis(self.allowance.idle)).then_some(Overdue::Idle(self.allowance.idle))
+        if self.waiting.load(Ordering::Relaxed) == 0 && idle >= millis(self.allowance.idle) {
+            return Some(Overdue::Idle(self.allowance.idle));
+        }
+        self.allowance.total.filter(|total| self.begun.elapsed() >= total.left).map(Overdue::Total)
     }
 
     fn now(&self) -> u64 {
@@ -114,7 +131,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     fn clock(idle: Duration, total: Option<Duration>) -> Clock {
-        Clock::start(Allowance { idle, total }, Cancel::new())
+        Clock::start(Allowance { idle, total: total.map(Total::fixed) }, Cancel::new())
     }
 
     #[test]
@@ -135,7 +152,7 @@ mod tests {
         std::thread::sleep(SHORT * 2);
         assert_eq!(clock.overdue(), None);
         std::thread::sleep(SHORT * 2);
-        assert_eq!(clock.overdue(), Some(Overdue::Total(SHORT * 3)));
+        assert_eq!(clock.overdue(), Some(Overdue::Total(Total::fixed(SHORT * 3))));
         drop(working);
     }
 

@@ -14,13 +14,16 @@ const REPORT: &str = "this is a bug of the driver: report it to its author, with
 pub(super) fn overdue(why: Overdue) -> Error {
     match why {
         Overdue::Cancelled => Error::cancelled(),
-        Overdue::Idle(limit) => forced(format!("the driver showed no progress for {}, and was ended", show_time(limit)), "idle"),
-        Overdue::Total(limit) => forced(format!("the driver took longer than the {} that it has, and was ended", show_time(limit)), "time"),
+        Overdue::Idle(limit) => {
+            let message = format!("the driver showed no progress for {}, and was ended", show_time(limit));
+            Error::new(ErrorKind::Other, message).hint("raise `limit.idle` if the driver needs more time")
+        }
+        Overdue::Total(total) => {
+            let message = format!("the driver took longer than the {} that it has, and was ended", show_time(total.of));
+            let error = Error::new(ErrorKind::Other, message);
+            if total.is_set { error.hint("raise `limit.time` if the driver needs more time") } else { error }
+        }
     }
-}
-
-fn forced(message: String, key: &str) -> Error {
-    Error::new(ErrorKind::Other, message).hint(format!("raise `limit.{key}` if the driver needs more time"))
 }
 
 /// A guest that trapped; `refused` is the limit that it met before, if any.

@@ -11,7 +11,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use super::bindings::{Exports, Prepared};
 use super::call::{Archive, Call, Pushed};
-use super::clock::{Allowance, Clock, Overdue};
+use super::clock::{Allowance, Clock, Overdue, Total};
 use super::describe::Described;
 use super::ended;
 use super::engine::Running;
@@ -68,7 +68,7 @@ pub(super) fn describe(prepared: &Prepared) -> Result<Described> {
     let log = Log::new(0, crate::redact::Redactor::default());
     let world = World { wasi: wasi(&log).build(), hooks: Box::new(NoRequests), secrets: Arc::default() };
     let mut store = store(prepared, world, &limits, &log);
-    let clock = Clock::start(Allowance { idle: DESCRIBE, total: Some(DESCRIBE) }, Cancel::new());
+    let clock = Clock::start(Allowance { idle: DESCRIBE * 2, total: Some(Total::fixed(DESCRIBE)) }, Cancel::new());
     let answered = drive(&clock, None, async {
         let exports = prepared.instantiate(&mut store).await?;
         exports.describe(&mut store).await

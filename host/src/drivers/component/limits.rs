@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::clock::Allowance;
+use super::clock::{Allowance, Total};
 use crate::drivers::SettingError;
 
 /// The most bytes in one chunk, both ways: part of the contract.
@@ -114,7 +114,7 @@ impl Limits {
 
     /// The allowance of a moment, after `spent` in earlier ones.
     pub(super) fn allowance(&self, spent: Duration) -> Allowance {
-        Allowance { idle: self.idle, total: self.time.map(|time| time.saturating_sub(spent)) }
+        Allowance { idle: self.idle, total: self.time.map(|of| Total { left: of.saturating_sub(spent), of, is_set: true }) }
     }
 
     /// As `plan` and the manifest show them: the keys of the settings, and what is fixed.
