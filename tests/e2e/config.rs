@@ -118,8 +118,8 @@ fn without_a_file_the_environment_says_what_there_is() {
     let events = host.run(["dump", "--json", "out.zip"]).expect(0).events_of("started");
     assert_eq!(events[0]["sets"], serde_json::json!(["database", "analytics-database", "media"]));
 
-    let ended = host.env("OLD_DATABASE_URL", "postgres://shop:hunter2@db/shop").run(["plan"]).expect(2);
-    assert!(ended.stderr.contains("`OLD_DATABASE_URL`: this version of dr-host has no driver for `postgres:`"), "{ended}");
+    let ended = host.env("OLD_DATABASE_URL", "mysql://shop:hunter2@db/shop").run(["plan"]).expect(2);
+    assert!(ended.stderr.contains("`OLD_DATABASE_URL`: this version of dr-host has no driver for `mysql:`"), "{ended}");
     assert!(!ended.stderr.contains("hunter2"), "{ended}");
 }
 

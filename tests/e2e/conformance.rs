@@ -55,7 +55,7 @@ fn sqlite_with_a_rollback_journal_keeps_the_contract() {
 #[test]
 fn no_driver_of_the_registry_is_left_out() {
     let names: Vec<_> = registry::kinds().iter().map(|kind| kind.name()).filter(|name| *name != "probe").collect();
-    assert_eq!(names, ["sqlite", "media", "filesystem", "component"]);
+    assert_eq!(names, ["postgres", "sqlite", "media", "filesystem", "component"]);
 }
 
 /// A driver of the registry, configured as by a file in `base`.

@@ -15,6 +15,8 @@ mod filesystem;
 mod links;
 mod media;
 mod plan;
+mod postgres_dump;
+mod postgres_failures;
 mod quickstart;
 mod secrets;
 mod sqlite;

@@ -7,6 +7,7 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
     &[
         #[cfg(feature = "probe")]
         &super::probe::Probe,
+        &super::postgres::Postgres,
         &super::sqlite::Sqlite,
         &super::media::Media,
         &super::filesystem::Filesystem,

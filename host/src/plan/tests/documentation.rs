@@ -26,7 +26,8 @@ fn every_example_is_planned() {
 
 #[test]
 fn drivers_know_their_misspelt_settings() {
-    for (driver, key) in [("sqlite", "pth"), ("media", "regoin"), ("media", "unreadble"), ("filesystem", "inclde")] {
+    for (driver, key) in [("sqlite", "pth"), ("media", "regoin"), ("media", "unreadble"), ("filesystem", "inclde"), ("postgres", "exlude")]
+    {
         let text = format!("version = 1\n[[set]]\nname = \"a\"\ndriver = \"{driver}\"\n{key} = \"x\"\n");
         let config = Config::parse("dumprestore.toml", text, "/srv/shop".into(), &Environment::default());
         let shown = problems(for_show(&config, registry::kinds(), &Selection::default()));

@@ -2,9 +2,10 @@
 //!
 //! [`keys`] are the configuration's keys, [`parse`] the spellings of a connection string, [`sources`] puts configuration,
 //! service file ([`service`]) and environment together, [`hosts`] makes the places to try of that, [`passfile`] finds
-//! passwords, [`tls`] with [`verifier`] says what is trusted, [`attempt`] tries one place, [`failure`] says why none could be reached.
+//! passwords, [`tls`] with [`verifier`] says what is trusted, [`attempt`] tries one place, [`failure`] says why none could be reached, [`cancel`] stops queries.
 
 mod attempt;
+mod cancel;
 mod children;
 mod failure;
 mod hosts;
@@ -135,6 +136,7 @@ impl Address {
     }
 
     /// Another database of the same server.
+    #[allow(dead_code, reason = "recreating a database uses it next")]
     pub(super) fn with_database(&self, database: &str) -> Self {
         Self { dbname: database.to_owned(), ..self.clone() }
     }

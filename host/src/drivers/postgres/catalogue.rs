@@ -1,0 +1,189 @@
+//! The relations of a database as its catalogues have them in the snapshot: which there are, which may be read, which columns
+//! COPY takes, how large they are.
+
+use std::collections::HashMap;
+
+use super::session::Session;
+use super::settings::Choice;
+use crate::drivers::Context;
+use crate::error::{Error, Result};
+
+/// A relation: a table, a view, a sequence.
+#[derive(Clone, Debug)]
+pub(super) struct Relation {
+    pub(super) oid: u32,
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// The extension that it belongs to.
+    pub(super) extension: Option<String>,
+    /// Of an extension's configuration table, the condition that its dumped rows meet; empty for all of them.
+    pub(super) condition: Option<String>,
+    /// Whether the role may read it, and may use its schema.
+    pub(super) is_readable: bool,
+    /// Whether row security would hide rows of it.
+    pub(super) hides_rows: bool,
+    /// Whether its blocks can be read by range: a table of PostgreSQL's own kind of storage.
+    is_heap: bool,
+}
+
+/// The kinds of relation that matter here (`pg_class.relkind`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Table,
+    Partitioned,
+    View,
+    MaterializedView,
+    Sequence,
+    Foreign,
+}
+
+/// A table whose rows are copied.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) schema: String,
+    pub(super) name: String,
+    /// The columns that COPY takes: no dropped ones, no generated ones.
+    pub(super) columns: Vec<String>,
+    /// Which rows, where not all of them: an SQL condition.
+    pub(super) condition: Option<String>,
+    /// The blocks of its heap, where it can be read by ranges of them, else 0.
+    pub(super) blocks: u64,
+    /// The bytes that its rows take on the server's disk.
+    pub(super) size: u64,
+}
+
+/// Why the rows of a relation are dumped, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Definition and rows.
+    Whole,
+    /// Its definition alone.
+    Definition,
+    /// Nothing.
+    Out,
+}
+
+impl Relation {
+    /// `schema.name`, as messages name it.
+    pub(super) fn shown(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// What becomes of it.
+    pub(super) fn fate(&self, choice: &Choice) -> Fate {
+        let named = |patterns: &[super::pattern::Pattern]| patterns.iter().any(|pattern| pattern.matches(&self.schema, &self.name));
+        let is_included = choice.include.is_empty() || named(&choice.include);
+        let is_extensions_own = self.extension.is_some() && self.condition.is_none();
+        if !is_included || named(&choice.exclude) || is_extensions_own {
+            return Fate::Out;
+        }
+        if self.kind != Kind::Table || named(&choice.exclude_data) { Fate::Definition } else { Fate::Whole }
+    }
+}
+
+const RELATIONS: &str = "
+    SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, x.extname::text, k.condition,
+           coalesce(has_schema_privilege(n.oid, 'USAGE')
+               AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END, false),
+           CASE WHEN c.relrowsecurity THEN coalesce(row_security_active(c.oid), true) ELSE false END,
+           CASE WHEN current_setting('server_version_num')::int < 140000 THEN false ELSE coalesce(a.amname = 'heap', false) END
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_am a ON a.oid = c.relam
+    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+                         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+    LEFT JOIN pg_extension x ON x.oid = d.refobjid
+    LEFT JOIN (SELECT unnest(extconfig) AS relation, unnest(extcondition) AS condition FROM pg_extension) k ON k.relation = c.oid
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+      AND (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' OR k.relation IS NOT NULL)
+    ORDER BY n.nspname, c.relname";
+
+/// All relations that are not the system's own, in the order of their names.
+pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<Relation>> {
+    let rows = session.rows(context, || "cannot list the tables", RELATIONS, &[])?;
+    let relation = |row: &postgres::Row| {
+        Some(Relation {
+            oid: row.get(0),
+            schema: row.get(1),
+            name: row.get(2),
+            kind: match row.get::<_, &str>(3) {
+                "r" => Kind::Table,
+                "p" => Kind::Partitioned,
+                "v" => Kind::View,
+                "m" => Kind::MaterializedView,
+                "S" => Kind::Sequence,
+                "f" => Kind::Foreign,
+                _ => return None,
+            },
+            extension: row.get(4),
+            condition: row.get(5),
+            is_readable: row.get(6),
+            hides_rows: row.get(7),
+            is_heap: row.get(8),
+        })
+    };
+    Ok(rows.iter().filter_map(relation).collect())
+}
+
+/// The tables whose rows are copied, with what COPY needs to know of them. They must be locked: their sizes are those of now.
+pub(super) fn tables(session: &mut Session, context: &Context, relations: &[&Relation], version: u32) -> Result<Vec<Table>> {
+    let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
+    let mut columns = columns(session, context, &oids, version)?;
+    let mut sizes = sizes(session, context, &oids)?;
+    let table = |relation: &&Relation| {
+        let (heap, size) = sizes.remove(&relation.oid).unwrap_or_default();
+        Table {
+            schema: relation.schema.clone(),
+            name: relation.name.clone(),
+            columns: columns.remove(&relation.oid).unwrap_or_default(),
+            condition: relation.condition.clone().filter(|condition| !condition.is_empty()),
+            // The rows of one that has foreign keys already when it is filled must come at once.
+            blocks: if relation.is_heap && relation.extension.is_none() { heap } else { 0 },
+            size,
+        }
+    };
+    Ok(relations.iter().map(table).collect())
+}
+
+fn columns(session: &mut Session, context: &Context, oids: &[u32], version: u32) -> Result<HashMap<u32, Vec<String>>> {
+    let generated = if version >= 120_000 { "AND attgenerated = ''" } else { "" };
+    let sql = format!(
+        "SELECT attrelid, attname::text FROM pg_attribute
+         WHERE attrelid = ANY ($1) AND attnum > 0 AND NOT attisdropped {generated} ORDER BY attrelid, attnum"
+    );
+    let mut columns: HashMap<u32, Vec<String>> = HashMap::new();
+    for row in session.rows(context, || "cannot list the columns", &sql, &[&oids])? {
+        columns.entry(row.get(0)).or_default().push(row.get(1));
+    }
+    Ok(columns)
+}
+
+/// Of each table, the blocks of its heap and the bytes of its heap and of what is stored out of line.
+fn sizes(session: &mut Session, context: &Context, oids: &[u32]) -> Result<HashMap<u32, (u64, u64)>> {
+    const SIZES: &str = "
+        SELECT c.oid, pg_relation_size(c.oid) / current_setting('block_size')::int,
+               pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END
+        FROM pg_class c WHERE c.oid = ANY ($1)";
+    let rows = session.rows(context, || "cannot measure the tables", SIZES, &[&oids])?;
+    let number = |row: &postgres::Row, at| row.get::<_, Option<i64>>(at).and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+    Ok(rows.iter().map(|row| (row.get(0), (number(row, 1), number(row, 2)))).collect())
+}
+
+/// Tables that were rewritten or dropped after the snapshot was taken and before they were locked: the snapshot would see them
+/// empty.
+pub(super) fn rewritten(session: &mut Session, context: &Context, relations: &[&Relation]) -> Result<bool> {
+    // The catalogue is read in the snapshot, the function answers for now.
+    const REWRITTEN: &str = "
+        SELECT count(*) FROM pg_class c
+        WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND c.relfilenode <> 0
+          AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode";
+    let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
+    let rows = session.rows(context, || "cannot compare the tables with the snapshot", REWRITTEN, &[&oids])?;
+    Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) > 0))
+}
+
+/// Adds all of these to an error, as several things that failed alike.
+pub(super) fn naming<'r>(error: Error, relations: impl IntoIterator<Item = &'r Relation>) -> Error {
+    relations.into_iter().fold(error, |error, relation| error.with("table", relation.shown()))
+}

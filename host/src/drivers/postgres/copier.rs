@@ -1,0 +1,147 @@
+//! One session for COPY, in either direction, over tokio-postgres: rows travel in blocks, and nothing is done row by row here
+//! but a copy of its bytes.
+
+use std::pin::Pin;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream};
+
+use super::connection::Address;
+use super::fault::fault;
+use super::session::PINNED;
+use crate::archive::{Entry, EntryReader, Writer};
+use crate::drivers::Context;
+use crate::error::Result;
+use crate::runtime::wait;
+
+/// How much of an entry goes to the server in one message.
+const MESSAGE: usize = 256 << 10;
+
+/// A connection for COPY.
+pub(super) struct Copier {
+    client: Client,
+    address: Address,
+}
+
+impl Copier {
+    /// Connects, pins what influences the text of values, and executes `prepare`.
+    pub(super) fn open(address: &Address, context: &Context, prepare: &str) -> Result<Self> {
+        let client = address.connect_async(context)?;
+        let sql = format!("{PINNED}{prepare}");
+        wait(&context.cancel, client.batch_execute(&sql))?
+            .map_err(|error| fault(format!("cannot prepare a session with `{}`", address.shown()), &error))?;
+        Ok(Self { client, address: address.clone() })
+    }
+
+    /// Executes statements that give nothing back.
+    pub(super) fn execute(&self, context: &Context, what: &str, sql: &str) -> Result<()> {
+        wait(&context.cancel, self.client.batch_execute(sql))?.map_err(|error| fault(what, &error))
+    }
+
+    /// Writes what a COPY gives into an entry, which is made only if there is anything. Says how many bytes it was; `None` of
+    /// nothing at all.
+    pub(super) fn copy_out(
+        &self,
+        context: &Context,
+        sql: &str,
+        what: &dyn Fn() -> String,
+        into: &mut dyn Writer,
+        entry: impl FnOnce() -> Entry,
+    ) -> Result<Option<u64>> {
+        self.or_stop(self.try_copy_out(context, sql, what, into, entry))
+    }
+
+    /// Loads an entry's content by a COPY; says how many rows it was. Anything short of success leaves none of them.
+    pub(super) fn copy_in(&self, context: &Context, sql: &str, what: &dyn Fn() -> String, from: &mut dyn EntryReader) -> Result<u64> {
+        self.or_stop(self.try_copy_in(context, sql, what, from))
+    }
+
+    /// Whatever ended a COPY early, the server shall not go on with it.
+    fn or_stop<T>(&self, done: Result<T>) -> Result<T> {
+        done.inspect_err(|_| self.address.cancel_async(&self.client.cancel_token()))
+    }
+
+    fn try_copy_out(
+        &self,
+        context: &Context,
+        sql: &str,
+        what: &dyn Fn() -> String,
+        into: &mut dyn Writer,
+        entry: impl FnOnce() -> Entry,
+    ) -> Result<Option<u64>> {
+        let failed = |error: tokio_postgres::Error| fault(what(), &error);
+        let stream = wait(&context.cancel, self.client.copy_out(sql))?.map_err(failed)?;
+        let mut rows = Rows { stream: Box::pin(stream), rest: Bytes::new(), ended: false };
+        wait(&context.cancel, rows.more())?.map_err(failed)?;
+        if rows.ended {
+            return Ok(None);
+        }
+        let mut entry = into.create(entry())?;
+        let mut total = 0;
+        while !rows.ended {
+            let space = entry.space()?;
+            let filled = wait(&context.cancel, rows.fill(space))?.map_err(failed)?;
+            entry.advance(filled)?;
+            total += filled as u64;
+        }
+        entry.finish()?;
+        Ok(Some(total))
+    }
+
+    fn try_copy_in(&self, context: &Context, sql: &str, what: &dyn Fn() -> String, from: &mut dyn EntryReader) -> Result<u64> {
+        let failed = |error: tokio_postgres::Error| fault(what(), &error);
+        let sink = wait(&context.cancel, self.client.copy_in::<_, Bytes>(sql))?.map_err(failed)?;
+        let mut sink: Pin<Box<CopyInSink<Bytes>>> = Box::pin(sink);
+        let mut buffer = BytesMut::new();
+        loop {
+            buffer.resize(MESSAGE, 0);
+            let count = from.fill(&mut buffer)?;
+            buffer.truncate(count);
+            if count == 0 {
+                break;
+            }
+            let message = buffer.split().freeze();
+            if let Err(error) = wait(&context.cancel, sink.send(message))? {
+                // Why the server takes no more stands in its answer, which the end of the COPY reads.
+                let answer = wait(&context.cancel, sink.as_mut().finish())?.err();
+                return Err(failed(answer.unwrap_or(error)));
+            }
+        }
+        wait(&context.cancel, sink.as_mut().finish())?.map_err(failed)
+    }
+}
+
+/// Rows as they come.
+struct Rows {
+    stream: Pin<Box<CopyOutStream>>,
+    /// What is left of the last one that did not fit.
+    rest: Bytes,
+    ended: bool,
+}
+
+impl Rows {
+    /// Waits for something more.
+    async fn more(&mut self) -> Result<(), tokio_postgres::Error> {
+        match self.stream.next().await {
+            Some(row) => self.rest = row?,
+            None => self.ended = true,
+        }
+        Ok(())
+    }
+
+    /// Fills the space, as far as there are rows; says how far.
+    async fn fill(&mut self, space: &mut [u8]) -> Result<usize, tokio_postgres::Error> {
+        let mut filled = 0;
+        loop {
+            let now = self.rest.len().min(space.len() - filled);
+            space[filled..][..now].copy_from_slice(&self.rest[..now]);
+            self.rest.advance(now);
+            filled += now;
+            if !self.rest.is_empty() || self.ended {
+                return Ok(filled);
+            }
+            self.more().await?;
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A restore: `pg_restore` makes everything without rows, connections side by side load the rows, `pg_restore` again brings
+//! sequences and large objects, then indexes, constraints and triggers; statistics at the end.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::child;
+use super::contents::{Contents, FORMAT, SCHEMA};
+use super::copier::Copier;
+use super::order;
+use super::parts;
+use super::programs::{self, Program};
+use super::schema::to_database;
+use super::session::{Session, quoted};
+use super::settings::{Configured, Keep, Owner};
+use super::target;
+use super::team::Team;
+use crate::archive::Reader;
+use crate::drivers::{Context, Outcome, Unit};
+use crate::error::{IoContext, Result};
+use crate::name::EntryName;
+
+/// What our sessions set beside what all of them set. That commits do not wait for the disk is safe: the last thing that a
+/// restore does is one that waits for all before it.
+const SETTINGS: &str = "SET check_function_bodies = off; SET client_min_messages = warning; SET synchronous_commit = off;";
+
+/// The same for `pg_restore`.
+const PGOPTIONS: &str = "-c synchronous_commit=off";
+
+/// A restore whose target was examined.
+pub(super) struct Restore {
+    contents: Contents,
+    program: Program,
+}
+
+/// One part to load.
+struct Load {
+    table: usize,
+    name: EntryName,
+    size: u64,
+}
+
+impl Restore {
+    /// Judges archive and target, and writes nothing.
+    pub(super) fn prepare(settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Self> {
+        let contents = Contents::read(source)?;
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        target::refuse_inhabited(&mut session, context)?;
+        let written_by = contents.facts.pg_dump.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse().ok());
+        let because = format!("the archive was written with `pg_dump` {}", contents.facts.pg_dump);
+        let program = programs::find("pg_restore", written_by.unwrap_or(0), &because, settings.pg_bin.as_deref())?;
+        session.close()?;
+        Ok(Self { contents, program })
+    }
+
+    /// Restores.
+    pub(super) fn run(self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Outcome> {
+        let schema = temporary_copy(context, source)?;
+        let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, &schema, arguments);
+        self.make_schemas(settings, context)?;
+        pg_restore(&["--section=pre-data"])?;
+        self.load_rows(settings, context, source)?;
+        pg_restore(&["--section=data"])?;
+        let jobs = format!("--jobs={}", settings.jobs);
+        match self.without_broken_keys(context, &schema)? {
+            Some(list) => pg_restore(&["--section=post-data", &jobs, &format!("--use-list={}", list.path().display())])?,
+            None => pg_restore(&["--section=post-data", &jobs])?,
+        }
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        if settings.analyze {
+            session.execute(context, || "cannot gather statistics", &format!("{SETTINGS} ANALYZE"))?;
+        }
+        make_durable(&mut session, context)?;
+        session.close()?;
+        Ok(Outcome::new(FORMAT).note("tables", self.contents.tables.len().to_string()))
+    }
+
+    fn pg_restore(&self, settings: &Configured, context: &Context, schema: &File, arguments: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.program.path);
+        command.args(["--format=custom", "--exit-on-error", "--no-password"]).args(arguments);
+        match &settings.owner {
+            Owner::Recorded => {}
+            Owner::Whoever => drop(command.arg("--no-owner")),
+            Owner::Role(role) => drop(command.arg("--no-owner").arg(format!("--role={role}"))),
+        }
+        if settings.privileges == Keep::Skip {
+            command.arg("--no-privileges");
+        }
+        if settings.tablespaces == Keep::Skip {
+            command.arg("--no-tablespaces");
+        }
+        settings.address.prepare(&mut command);
+        command.arg(to_database(&settings.address));
+        command.env("PGOPTIONS", with_options(&settings.address.environment()));
+        // The file has no name; through its standard input a process reaches it all the same, and seeks in it.
+        command.arg("/proc/self/fd/0").stdin(schema.try_clone().while_doing(|| "cannot hand the schema to `pg_restore`")?);
+        child::run(command, context, child::ignore)
+    }
+
+    /// Makes the schemas that the archive's own schema only mentions.
+    fn make_schemas(&self, settings: &Configured, context: &Context) -> Result<()> {
+        let schemas = &self.contents.facts.needed_schemas;
+        if schemas.is_empty() {
+            return Ok(());
+        }
+        let sql: String = schemas.iter().map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(schema))).collect();
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        session.execute(context, || "cannot make the schemas of the tables", &sql)?;
+        session.close()
+    }
+
+    /// A list for `pg_restore` of all there is but the foreign keys whose other table was left out; none where there are none.
+    fn without_broken_keys(&self, context: &Context, schema: &File) -> Result<Option<tempfile::NamedTempFile>> {
+        let broken = &self.contents.facts.broken_keys;
+        if broken.is_empty() {
+            return Ok(None);
+        }
+        let failed = || "cannot write a list for `pg_restore`";
+        let mut command = Command::new(&self.program.path);
+        command.args(["--format=custom", "--list", "/proc/self/fd/0"]).stdin(schema.try_clone().while_doing(failed)?);
+        let list = child::run(command, context, child::collect)?;
+        let marks: Vec<String> = broken
+            .iter()
+            .map(|key| format!(" FK CONSTRAINT {} {} {} ", key.schema, key.table, key.constraint).replace(['\n', '\r'], " "))
+            .collect();
+        let mut file = tempfile::NamedTempFile::new().while_doing(failed)?;
+        for line in list.lines().filter(|line| !marks.iter().any(|mark| line.contains(mark.as_str()))) {
+            writeln!(file, "{line}").while_doing(failed)?;
+        }
+        file.flush().while_doing(failed)?;
+        Ok(Some(file))
+    }
+
+    fn load_rows(&self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<()> {
+        let tables = &self.contents.tables;
+        let mut loads: Vec<Load> = tables
+            .iter()
+            .enumerate()
+            .flat_map(|(table, rows)| {
+                let size = rows.size / rows.parts.len().max(1) as u64;
+                rows.entries().map(move |name| Load { table, name, size })
+            })
+            .collect();
+        loads.sort_by_key(|load| std::cmp::Reverse((tables[load.table].size, tables.len() - load.table)));
+        let total = loads.iter().map(|load| load.size).sum();
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        let first = order::of_foreign_keys(&mut session, context, tables)?;
+        session.close()?;
+        let (mut ordered, free): (Vec<Load>, Vec<Load>) = loads.into_iter().partition(|load| first.contains(&load.table));
+        ordered.sort_by_key(|load| first.iter().position(|table| *table == load.table));
+        let copied = AtomicU64::new(0);
+        let work = |queue: &Mutex<VecDeque<Load>>, context: &Context| {
+            let copier = Copier::open(&settings.address, context, SETTINGS)?;
+            loop {
+                let Some(load) = lock(queue).pop_front() else { return Ok(()) };
+                self.load(&copier, context, source, &load)?;
+                let copied = copied.fetch_add(load.size, Ordering::Relaxed) + load.size;
+                context.progress(copied, Some(total), Unit::Bytes);
+            }
+        };
+        if !ordered.is_empty() {
+            work(&Mutex::new(ordered.into()), context)?;
+        }
+        let team = Team::new(context);
+        let jobs = settings.jobs.min(free.len());
+        let queue = Mutex::new(free.into());
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(|| team.member(|context| work(&queue, context)));
+            }
+        });
+        team.result()
+    }
+
+    fn load(&self, copier: &Copier, context: &Context, source: &dyn Reader, load: &Load) -> Result<()> {
+        let (table, facts) = (&self.contents.tables[load.table], &self.contents.facts);
+        let sql = parts::copy_in(&table.schema, &table.name, &table.columns, facts.copy_format, &facts.encoding);
+        let what = || format!("cannot load the rows of `{}`", table.shown());
+        copier.copy_in(context, &sql, &what, &mut *source.open(&load.name)?).map(|_rows| ())
+    }
+}
+
+/// What the user's own settings for sessions are, and ours.
+fn with_options(environment: &[(OsString, OsString)]) -> OsString {
+    let mut options = environment.iter().find(|(name, _)| name == "PGOPTIONS").map(|(_, value)| value.clone()).unwrap_or_default();
+    if !options.is_empty() {
+        options.push(" ");
+    }
+    options.push(PGOPTIONS);
+    options
+}
+
+/// The schema's entry in a file without a name, since `pg_restore` must seek in it. It holds what its hash says.
+fn temporary_copy(context: &Context, source: &dyn Reader) -> Result<File> {
+    let failed = || "cannot write a temporary copy of the schema";
+    let mut file = tempfile::tempfile().while_doing(failed)?;
+    let mut entry = source.open(&EntryName::from(SCHEMA))?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = entry.fill(&mut buffer)?;
+        if count == 0 {
+            return Ok(file);
+        }
+        file.write_all(&buffer[..count]).while_doing(failed)?;
+        context.check()?;
+    }
+}
+
+/// Waits until all that was committed before is on the server's disk: a commit that waits for its own record waits for all.
+fn make_durable(session: &mut Session, context: &Context) -> Result<()> {
+    // Not any statement will do: a transaction that wrote nothing to the log has nothing to wait for.
+    const WRITE: &str = "SET synchronous_commit = on; SELECT pg_catalog.pg_logical_emit_message(true, 'dr-host', 'restored')";
+    session.execute(context, || "cannot wait for the server's disk", WRITE)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! Everything but the rows, by `pg_dump`: one archive of its own, in the driver's snapshot, streamed into an entry.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use super::catalogue::{Fate, Kind, Relation};
+use super::child;
+use super::connection::Address;
+use super::contents::SCHEMA;
+use super::exact::{self, Named};
+use super::programs::Program;
+use super::session::Session;
+use super::settings::Choice;
+use crate::archive::{Entry, Writer};
+use crate::drivers::Context;
+use crate::error::{IoContext, Result};
+
+/// A `pg_dump` that is ready to run.
+pub(super) struct PgDump {
+    program: Program,
+    arguments: Vec<OsString>,
+}
+
+impl PgDump {
+    /// Makes it ready: of `relations` it will leave out what the choice leaves out, and the rows of all tables that we copy.
+    pub(super) fn prepare(
+        program: Program,
+        session: &mut Session,
+        context: &Context,
+        relations: &[Relation],
+        choice: &Choice,
+        encoding: &str,
+    ) -> Result<Self> {
+        let mut options = Vec::new();
+        // Of what is neither a sequence nor a materialized view, it has nothing to dump but rows.
+        let has_no_rows = |relation: &&Relation| matches!(relation.kind, Kind::Sequence | Kind::MaterializedView);
+        let rows = relations.iter().filter(|relation| has_no_rows(relation) || relation.kind == Kind::Table);
+        for pattern in exact::relations(rows.map(|relation| named(relation, relation.kind == Kind::Table))) {
+            options.push(("--exclude-table-data=", pattern));
+        }
+        options.extend(chosen(relations, choice));
+        Ok(Self { program, arguments: in_the_encoding(session, context, options, encoding)? })
+    }
+
+    /// The version that it says it is.
+    pub(super) fn version(&self) -> &str {
+        &self.program.version
+    }
+
+    /// Runs it in the snapshot, into an entry. `begun` is called as soon as it has seen the catalogue: the snapshot is then its
+    /// own.
+    pub(super) fn run(
+        &self,
+        context: &Context,
+        address: &Address,
+        snapshot: &str,
+        patience: Duration,
+        into: &mut dyn Writer,
+        begun: &dyn Fn(),
+    ) -> Result<()> {
+        let mut command = Command::new(&self.program.path);
+        command.args(["--format=custom", "--compress=0", "--no-password"]);
+        command.arg(format!("--snapshot={snapshot}")).arg(format!("--lock-wait-timeout={}", patience.as_millis()));
+        address.prepare(&mut command);
+        command.args(&self.arguments).arg(to_database(address)).stdin(Stdio::null());
+        child::run(command, context, |stdout| copy(stdout, context, into, begun))
+    }
+}
+
+/// The argument that names a database, whatever characters its name has.
+pub(super) fn to_database(address: &Address) -> OsString {
+    let name = address.database().replace('\\', "\\\\").replace('\'', "\\'");
+    format!("--dbname=dbname='{name}'").into()
+}
+
+fn copy(stdout: &mut ChildStdout, context: &Context, into: &mut dyn Writer, begun: &dyn Fn()) -> Result<()> {
+    let mut entry = into.create(Entry::new(SCHEMA))?;
+    let mut total = 0;
+    loop {
+        let count = stdout.read(entry.space()?).while_doing(|| "cannot read from `pg_dump`")?;
+        if total == 0 {
+            begun();
+        }
+        if count == 0 {
+            break;
+        }
+        entry.advance(count)?;
+        total += count;
+        context.check()?;
+    }
+    entry.finish()
+}
+
+fn named(relation: &Relation, matches: bool) -> Named<'_> {
+    Named { schema: &relation.schema, name: &relation.name, matches }
+}
+
+/// The options for what `include` and `exclude` say.
+fn chosen(relations: &[Relation], choice: &Choice) -> Vec<(&'static str, String)> {
+    let mut options = Vec::new();
+    let out = |relation: &Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
+    let mut schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
+    schemas.dedup();
+    let split =
+        |is_chosen: &dyn Fn(&str) -> bool| -> (Vec<&str>, Vec<&str>) { schemas.iter().copied().partition(|schema| is_chosen(schema)) };
+    if choice.include.iter().any(|pattern| !pattern.names_schemas()) {
+        // With `--table`, `pg_dump` knows no schemas, and nothing but relations.
+        let tables = exact::relations(relations.iter().map(|relation| named(relation, relation.fate(choice) != Fate::Out)));
+        options.extend(tables.into_iter().map(|pattern| ("--table=", pattern)));
+        return options;
+    }
+    if !choice.include.is_empty() {
+        let (yes, no) = split(&|schema| choice.include.iter().any(|pattern| pattern.matches_schema(schema)));
+        options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--schema=", pattern)));
+    }
+    if !choice.exclude.is_empty() {
+        let (yes, no) = split(&|schema| choice.exclude.iter().any(|pattern| pattern.matches_schema(schema)));
+        options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--exclude-schema=", pattern)));
+        let tables = exact::relations(relations.iter().map(|relation| named(relation, out(relation))));
+        options.extend(tables.into_iter().map(|pattern| ("--exclude-table=", pattern)));
+    }
+    options
+}
+
+/// Patterns as `pg_dump` reads them: in the database's encoding.
+fn in_the_encoding(session: &mut Session, context: &Context, options: Vec<(&str, String)>, encoding: &str) -> Result<Vec<OsString>> {
+    let mut arguments = Vec::new();
+    for (option, pattern) in options {
+        let mut argument = OsString::from(option);
+        if pattern.is_ascii() || encoding == "UTF8" || encoding == "SQL_ASCII" {
+            argument.push(pattern);
+        } else {
+            let what = || "cannot write names in the database's encoding";
+            let rows = session.rows(context, what, "SELECT convert_to($1, getdatabaseencoding())", &[&pattern])?;
+            argument.push(OsString::from_vec(rows.first().map(|row| row.get(0)).unwrap_or_default()));
+        }
+        arguments.push(argument);
+    }
+    Ok(arguments)
+}

@@ -1,0 +1,234 @@
+//! PostgreSQL through the command line: how tables become entries, what is left out, what links find, and what comes back.
+
+use std::thread;
+use std::time::Duration;
+
+use dr_host_tests::host::{Ended, Host};
+use dr_host_tests::postgres::Server;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory with a configuration of one set, `database`, that points to the database which `DB` names.
+fn shop(server: &Server, more: &str) -> (TempDir, Host) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let host = configured(&directory, server, more);
+    (directory, host)
+}
+
+fn configured(directory: &TempDir, server: &Server, more: &str) -> Host {
+    let url = server.url("DATABASE").replace("DATABASE", "${DB}");
+    let set = format!("version = 1\n[[set]]\nname = \"database\"\ndriver = \"postgres\"\nurl = \"{url}\"\n{more}");
+    Host::configured(directory.path(), &set)
+}
+
+fn run(host: &Host, database: &str, arguments: &[&str]) -> Ended {
+    host.clone().env("DB", database).run(arguments)
+}
+
+/// The names of the entries of an archive.
+fn entries(host: &Host, archive: &str) -> Vec<String> {
+    let listed = run(host, "-", &["list", "--entries", "--json", archive]).expect(0);
+    let events = listed.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    events.filter_map(|event| event["entry"]["name"].as_str().or_else(|| event["name"].as_str()).map(str::to_owned)).collect()
+}
+
+/// Both databases as `pg_dump` writes them, with the rows in one order; a line that differs each time is left out.
+fn same(server: &Server, one: &str, other: &str) {
+    let dump = |database: &str| {
+        let output = server.program("pg_dump").arg(database).output().expect("pg_dump can be started");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut lines: Vec<String> =
+            text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let (one, other) = (dump(one), dump(other));
+    let missing: Vec<_> = one.iter().filter(|line| other.binary_search(line).is_err()).take(5).collect();
+    let more: Vec<_> = other.iter().filter(|line| one.binary_search(line).is_err()).take(5).collect();
+    assert!(one == other, "missing: {missing:?}\nmore: {more:?}");
+}
+
+const ORDERS: &str = "
+    CREATE TABLE customer (id int PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE orders (id bigserial PRIMARY KEY, customer int NOT NULL REFERENCES customer, note text, twice int GENERATED ALWAYS AS (customer * 2) STORED);
+    INSERT INTO customer SELECT g, 'customer ' || g FROM generate_series(1, 100) g;
+    INSERT INTO orders (customer, note) SELECT 1 + g % 100, repeat('note ' || g || ' ', 20) FROM generate_series(1, 20000) g;
+    CREATE MATERIALIZED VIEW sums AS SELECT customer, count(*) FROM orders GROUP BY 1;
+    CREATE INDEX ON orders (customer);
+    SELECT lo_from_bytea(4711, 'a large object');";
+
+#[test]
+fn a_table_is_cut_into_entries_and_comes_back_whole() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", ORDERS);
+    server.create("back", "TEMPLATE template0");
+    let (_directory, host) = shop(&server, "part_size = \"256kB\"\njobs = 3\n");
+
+    run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+    let names = entries(&host, "shop.zip");
+    let parts = names.iter().filter(|name| name.starts_with("rows/public/orders/")).count();
+    assert!(parts >= 4, "one table's rows stand in several entries: {names:?}");
+    assert!(names.contains(&"rows/public/customer/00001.copy".to_owned()), "{names:?}");
+
+    run(&host, "back", &["restore", "shop.zip"]).expect(0);
+    same(&server, "shop", "back");
+    assert_eq!(server.ask("back", "SELECT nextval('orders_id_seq')").as_deref(), Some("20001"));
+    assert_eq!(server.ask("back", "SELECT sum(count) FROM sums").as_deref(), Some("20000"), "the materialized view is refreshed");
+    assert_eq!(server.ask("back", "SELECT convert_from(lo_get(4711), 'UTF8')").as_deref(), Some("a large object"));
+    assert_eq!(server.ask("back", "SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'orders'").as_deref(), Some("t"), "analyzed");
+}
+
+#[test]
+fn two_connections_copy_at_once() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", "CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 30) AS text FROM generate_series(1, 60000) g");
+    let (_directory, host) = shop(&server, "part_size = \"4MiB\"\njobs = 2\n");
+    let watched = thread::scope(|scope| {
+        let dump = scope.spawn(|| run(&host, "shop", &["dump", "shop.zip"]).expect(0));
+        let mut client = server.client("shop");
+        let mut most = 0;
+        while !dump.is_finished() {
+            let copying =
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dr-host' AND state = 'active' AND query LIKE 'COPY%'";
+            most = most.max(client.query_one(copying, &[]).expect("an answer").get::<_, i64>(0));
+            thread::sleep(Duration::from_millis(1));
+        }
+        most
+    });
+    assert_eq!(watched, 2);
+}
+
+#[test]
+fn rows_in_binary_come_back_too() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", ORDERS);
+    server.create("back", "TEMPLATE template0");
+    let (_directory, host) = shop(&server, "copy_format = \"binary\"\npart_size = \"256kB\"\nanalyze = false\n");
+    run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+    run(&host, "back", &["restore", "shop.zip"]).expect(0);
+    same(&server, "shop", "back");
+    assert_eq!(server.ask("back", "SELECT count(*) FROM pg_stats WHERE tablename = 'orders'").as_deref(), Some("0"), "not analyzed");
+}
+
+#[test]
+fn what_is_left_out_is_left_out_and_a_foreign_key_that_breaks_is_told() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", ORDERS);
+    server.sql("shop", "CREATE SCHEMA audit; CREATE TABLE audit.log (what text); INSERT INTO audit.log VALUES ('secret'); CREATE TABLE \"Odd \"\"one|\" (a int); INSERT INTO \"Odd \"\"one|\" VALUES (1)");
+    let (directory, _) = shop(&server, "");
+
+    let host = configured(&directory, &server, "exclude = [\"audit\", \"public.customer\"]\n");
+    let ended = run(&host, "shop", &["dump", "without.zip"]).expect(0);
+    assert!(
+        ended.stderr.contains("public.orders") && ended.stderr.contains("orders_customer_fkey") && ended.stderr.contains("public.customer"),
+        "{ended}"
+    );
+    server.create("without", "TEMPLATE template0");
+    run(&host, "without", &["restore", "without.zip"]).expect(0);
+    let tables = "SELECT string_agg(c.oid::regclass::text, ' ' ORDER BY 1) FROM pg_class c WHERE relkind = 'r' AND oid >= 16384";
+    assert_eq!(server.ask("without", tables).as_deref(), Some("\"Odd \"\"one|\" orders"));
+    assert_eq!(server.ask("without", "SELECT count(*) FROM orders").as_deref(), Some("20000"));
+
+    let host = configured(&directory, &server, "include = [\"audit\"]\n");
+    run(&host, "shop", &["dump", "only.zip"]).expect(0);
+    server.create("only", "TEMPLATE template0");
+    run(&host, "only", &["restore", "only.zip"]).expect(0);
+    assert_eq!(server.ask("only", tables).as_deref(), Some("audit.log"));
+
+    let host = configured(&directory, &server, "include = [\"audit.*\", \"public.Odd*\"]\n");
+    run(&host, "shop", &["dump", "tables.zip"]).expect(0);
+    server.create("tables", "TEMPLATE template0");
+    run(&host, "tables", &["restore", "tables.zip"]).expect(0);
+    assert_eq!(server.ask("tables", tables).as_deref(), Some("audit.log \"Odd \"\"one|\""));
+
+    let host = configured(&directory, &server, "exclude_data = [\"audit.log\"]\n");
+    run(&host, "shop", &["dump", "definition.zip"]).expect(0);
+    server.create("definition", "TEMPLATE template0");
+    run(&host, "definition", &["restore", "definition.zip"]).expect(0);
+    assert_eq!(server.ask("definition", "SELECT count(*) FROM audit.log").as_deref(), Some("0"));
+    assert_eq!(server.ask("definition", "SELECT count(*) FROM orders").as_deref(), Some("20000"));
+
+    let host = configured(&directory, &server, "exclude = [\"audti\"]\n");
+    let ended = run(&host, "shop", &["dump", "typo.zip"]).expect(1);
+    assert!(ended.stderr.contains("audti"), "{ended}");
+}
+
+#[test]
+fn links_read_columns_and_json_in_the_snapshot() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "CREATE TABLE photo (id int, file text, meta jsonb, body text);
+         INSERT INTO photo VALUES (1, 'a.jpg', '{\"thumbs\": [{\"src\": \"t1.jpg\"}, {\"other\": 1}, {\"src\": \"t2.jpg\"}]}', '{\"last\": [\"x.jpg\", \"y.jpg\"]}'),
+                                  (2, 'gone.jpg', '{\"thumbs\": \"none\"}', NULL), (3, NULL, NULL, ''), (4, 'draft.jpg', '[]', '{}')",
+    );
+    let (directory, _) = shop(&server, "");
+    std::fs::create_dir(directory.path().join("media")).expect("a directory");
+    for name in ["a.jpg", "t1.jpg", "y.jpg"] {
+        std::fs::write(directory.path().join("media").join(name), name).expect("a file");
+    }
+    let links = "[[set]]\nname = \"media\"\ndriver = \"media\"\npath = \"media\"\n
+        [[link]]\nfrom = \"database\"\ncolumn = \"photo.file\"\nwhere = \"id <> 4\"\nto = \"media\"\n
+        [[link]]\nfrom = \"database\"\ncolumn = \"public.photo.meta\"\njson = \"$.thumbs[*].src\"\nto = \"media\"\n
+        [[link]]\nfrom = \"database\"\ncolumn = \"photo.body\"\njson = \"$.last[1]\"\nto = \"media\"\n";
+    let host = configured(&directory, &server, links);
+    let ended = run(&host, "shop", &["dump", "--json", "shop.zip"]).expect(3);
+    let dangling: Vec<String> =
+        ended.events_of("finding").iter().filter_map(|event| event["finding"]["name"].as_str().map(str::to_owned)).collect();
+    assert_eq!(dangling, ["gone.jpg", "t2.jpg"], "{ended}");
+}
+
+/// An extension's table that the user fills: only the user's rows are dumped, and tables that refer to each other are filled in
+/// order. The extension is the same on both sides, as if its script had made the tables.
+#[test]
+fn configuration_tables_of_extensions_keep_what_the_user_put_there() {
+    const EXTENSION: &str = "
+        CREATE EXTENSION hstore;
+        CREATE TABLE a_detail (id int PRIMARY KEY, kind int NOT NULL);
+        CREATE TABLE z_kind (id int PRIMARY KEY, is_builtin bool NOT NULL);
+        ALTER TABLE a_detail ADD FOREIGN KEY (kind) REFERENCES z_kind;
+        INSERT INTO z_kind VALUES (1, true);
+        ALTER EXTENSION hstore ADD TABLE a_detail;
+        ALTER EXTENSION hstore ADD TABLE z_kind;
+        SET allow_system_table_mods = on;
+        UPDATE pg_extension SET extconfig = ARRAY['a_detail'::regclass, 'z_kind'::regclass], extcondition = ARRAY['', 'WHERE NOT is_builtin']
+            WHERE extname = 'hstore'";
+    let server = Server::start();
+    for database in ["shop", "back"] {
+        server.create(database, "TEMPLATE template0");
+        server.sql(database, EXTENSION);
+    }
+    server.sql("shop", "INSERT INTO z_kind VALUES (2, false); INSERT INTO a_detail VALUES (1, 2), (2, 1)");
+    let (_directory, host) = shop(&server, "part_size = \"8kB\"\n");
+    run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+    run(&host, "back", &["restore", "shop.zip"]).expect(0);
+    same(&server, "shop", "back");
+    assert_eq!(server.ask("back", "SELECT string_agg(id::text, ' ' ORDER BY id) FROM z_kind").as_deref(), Some("1 2"));
+    assert_eq!(server.ask("back", "SELECT count(*) FROM a_detail").as_deref(), Some("2"));
+}
+
+/// A value of 400 MB, and a row that PostgreSQL itself cannot send.
+#[test]
+fn the_largest_rows_survive_and_larger_ones_are_told() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", "CREATE TABLE film (id int, data text); INSERT INTO film SELECT 1, repeat('0123456789abcdef', 25 * 1024 * 1024)");
+    server.create("back", "TEMPLATE template0");
+    let (_directory, host) = shop(&server, "");
+    run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+    run(&host, "back", &["restore", "shop.zip"]).expect(0);
+    let sum = "SELECT length(data) || ' ' || md5(data) FROM film";
+    assert_eq!(server.ask("shop", sum), server.ask("back", sum));
+
+    server.sql(
+        "shop",
+        "ALTER TABLE film ADD COLUMN more text; ALTER TABLE film ADD COLUMN third text; UPDATE film SET more = data, third = data",
+    );
+    let ended = run(&host, "shop", &["dump", "too-large.zip"]).expect(1);
+    assert!(ended.stderr.contains("`public.film`"), "{ended}");
+}

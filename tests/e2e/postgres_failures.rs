@@ -1,0 +1,199 @@
+//! What goes wrong with PostgreSQL: each is one clear error that names the set, the table and the cause, and nothing is left
+//! that looks like an archive.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dr_host_tests::host::{Ended, Host};
+use dr_host_tests::postgres::Server;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+fn host(server: &Server, role: &str, more: &str) -> (TempDir, Host) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let url = server.url_as(role, "shop");
+    let set = format!("version = 1\n[[set]]\nname = \"database\"\ndriver = \"postgres\"\nurl = \"{url}\"\n{more}");
+    let host = Host::configured(directory.path(), &set);
+    (directory, host)
+}
+
+/// A server with a database `shop` that holds this.
+fn shop(sql: &str) -> Server {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", sql);
+    server
+}
+
+/// A table that takes a while to copy.
+const LARGE: &str = "CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 60) AS text FROM generate_series(1, 60000) g";
+
+/// The run failed with exit code 1, said all of this, and left no archive.
+#[track_caller]
+fn failed(directory: &TempDir, ended: Ended, words: &[&str]) {
+    let ended = ended.expect(1);
+    for word in words {
+        assert!(ended.stderr.contains(word), "`{word}` is missing: {ended}");
+    }
+    assert_eq!(ended.stderr.matches("error").count(), 1, "one error: {ended}");
+    nothing_left(directory);
+}
+
+#[track_caller]
+fn nothing_left(directory: &TempDir) {
+    let left: Vec<_> = std::fs::read_dir(directory.path()).expect("a directory").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["dumprestore.toml"]);
+}
+
+/// Waits until a dump copies, then does something to the server.
+fn while_copying(server: &Server, host: &Host, deed: impl FnOnce()) -> Ended {
+    thread::scope(|scope| {
+        let dump = scope.spawn(|| host.run(["dump", "out.zip"]));
+        let mut client = server.client("postgres");
+        let begun = Instant::now();
+        let copying =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dr-host' AND query LIKE 'COPY%' AND state = 'active'";
+        while client.query_one(copying, &[]).expect("an answer").get::<_, i64>(0) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the dump never copies");
+            thread::sleep(Duration::from_millis(2));
+        }
+        drop(client);
+        deed();
+        dump.join().expect("the dump ends")
+    })
+}
+
+#[test]
+fn a_locked_table_is_named_with_who_holds_it() {
+    let server = shop("CREATE TABLE orders (id int); CREATE TABLE other (id int)");
+    let mut migration = server.client("shop");
+    migration.batch_execute("BEGIN; ALTER TABLE orders ADD COLUMN note text").expect("an open migration");
+    let (directory, host) = host(&server, "postgres", "lock_timeout = \"300ms\"\n");
+    failed(
+        &directory,
+        host.run(["dump", "out.zip"]),
+        &["database", "locked: public.orders by process", "ALTER TABLE orders", "lock_timeout"],
+    );
+}
+
+#[test]
+fn a_table_that_is_dropped_while_its_lock_is_waited_for_is_no_error() {
+    let server = shop("CREATE TABLE orders (id int); CREATE TABLE other (id int)");
+    let mut migration = server.client("shop");
+    migration.batch_execute("BEGIN; DROP TABLE orders").expect("an open migration");
+    let (_directory, host) = host(&server, "postgres", "");
+    thread::scope(|scope| {
+        let dump = scope.spawn(|| host.run(["dump", "out.zip"]));
+        thread::sleep(Duration::from_millis(700));
+        migration.batch_execute("COMMIT").expect("it commits");
+        dump.join().expect("the dump ends").expect(0);
+    });
+    let listed = host.run(["list", "--entries", "out.zip"]).expect(0);
+    assert!(!listed.stdout.contains("orders"), "{listed}");
+}
+
+#[test]
+fn what_the_role_may_not_read_is_named_all_of_it() {
+    let server = shop(
+        "CREATE ROLE clerk LOGIN; CREATE TABLE open (id int); GRANT SELECT ON open TO clerk;
+         CREATE TABLE one (id int); CREATE TABLE two (id serial)",
+    );
+    let (directory, host) = host(&server, "clerk", "");
+    failed(&directory, host.run(["dump", "out.zip"]), &["public.one", "public.two", "public.two_id_seq", "pg_read_all_data"]);
+}
+
+#[test]
+fn row_security_that_hides_rows_is_an_error() {
+    let server = shop(
+        "CREATE ROLE clerk LOGIN; CREATE TABLE orders (id int, who text); ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY own ON orders USING (who = current_user); GRANT SELECT ON orders TO clerk",
+    );
+    let (directory, as_clerk) = host(&server, "clerk", "");
+    failed(&directory, as_clerk.run(["dump", "out.zip"]), &["row security", "public.orders", "BYPASSRLS"]);
+    let (_directory, as_owner) = host(&server, "postgres", "");
+    as_owner.run(["dump", "out.zip"]).expect(0);
+}
+
+#[test]
+fn a_pg_dump_that_is_missing_is_told_with_what_is_needed() {
+    let server = shop("CREATE TABLE orders (id int)");
+    let (directory, host) = host(&server, "postgres", "pg_bin = \"/no/such/directory\"\n");
+    let ended = host.run(["dump", "out.zip"]);
+    failed(&directory, ended, &["`pg_dump` 1", "or newer is needed", "/no/such/directory", "pg_bin"]);
+}
+
+#[test]
+fn a_killed_backend_is_one_error_that_names_the_table() {
+    let server = shop(LARGE);
+    let (directory, host) = host(&server, "postgres", "");
+    let ended = while_copying(&server, &host, || {
+        server.sql(
+            "postgres",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dr-host' AND query LIKE 'COPY%'",
+        );
+    });
+    failed(&directory, ended, &["database", "public.big", "terminating connection"]);
+}
+
+#[test]
+fn a_server_that_is_shut_down_is_one_error() {
+    let mut server = shop(LARGE);
+    let (directory, host) = host(&server, "postgres", "");
+    let ended = while_copying(&server, &host, || server.signal(Signal::INT));
+    failed(&directory, ended, &["database"]);
+    server.restart();
+}
+
+#[test]
+fn timeouts_of_idle_transactions_do_not_end_a_snapshot() {
+    let server = shop(LARGE);
+    server.sql(
+        "shop",
+        "ALTER DATABASE shop SET idle_in_transaction_session_timeout = '50ms'; ALTER DATABASE shop SET statement_timeout = '40ms'",
+    );
+    let (_directory, host) = host(&server, "postgres", "");
+    host.run(["dump", "out.zip"]).expect(0);
+}
+
+#[test]
+fn an_interrupted_dump_leaves_no_archive_and_no_session() {
+    let server = shop(LARGE);
+    let (directory, host) = host(&server, "postgres", "");
+    let running = host.start(["dump", "--json", "out.zip"]);
+    let begun = Instant::now();
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dr-host'";
+    while server.ask("postgres", sessions).as_deref() < Some("3") && begun.elapsed() < Duration::from_secs(20) {}
+    let process = Pid::from_raw(i32::try_from(running.id()).expect("a process id")).expect("a process id");
+    kill_process(process, Signal::TERM).expect("it can be signalled");
+    running.wait().expect(143);
+    nothing_left(&directory);
+    let begun = Instant::now();
+    while server.ask("postgres", sessions).as_deref() != Some("0") {
+        assert!(begun.elapsed() < Duration::from_secs(5), "sessions are left");
+    }
+}
+
+#[test]
+fn a_database_that_holds_something_is_not_restored_into() {
+    let server = shop("CREATE TABLE orders (id int)");
+    let (_directory, host) = host(&server, "postgres", "");
+    host.run(["dump", "out.zip"]).expect(0);
+    server.sql("shop", "CREATE VIEW latest AS SELECT 1; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    let ended = host.run(["restore", "out.zip"]).expect(1);
+    for word in ["is not empty", "table public.orders", "view public.latest", "function public.f()", "--recreate"] {
+        assert!(ended.stderr.contains(word), "`{word}` is missing: {ended}");
+    }
+}
+
+#[test]
+fn what_pg_restore_fails_at_is_the_error_and_never_a_success() {
+    let server = shop("CREATE TABLE orders (id int); CREATE ROLE shopkeeper; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    server.sql("shop", "CREATE TABLE bad (id int); ALTER TABLE bad OWNER TO shopkeeper");
+    let (_directory, host) = host(&server, "postgres", "");
+    host.run(["dump", "out.zip"]).expect(0);
+    server.sql("postgres", "DROP DATABASE shop");
+    server.create("shop", "TEMPLATE template0");
+    server.sql("shop", "DROP ROLE shopkeeper");
+    let ended = host.run(["restore", "out.zip"]).expect(1);
+    assert!(ended.stderr.contains("shopkeeper"), "{ended}");
+}
