@@ -1,5 +1,6 @@
 //! Custom drivers: components made from WAT text, through the command line.
 
+mod cache;
 mod entries;
 mod files;
 mod limits;
@@ -30,7 +31,19 @@ impl Place {
         let dir = tempfile::tempdir().expect("a directory");
         let configuration =
             format!("version = 1\n\n[[set]]\nname = \"state\"\ndriver = \"component\"\ncomponent = \"driver.wasm\"\n{settings}");
-        let host = Host::configured(dir.path(), &configuration).env("XDG_CACHE_HOME", &dir.path().join("cache").display().to_string());
+        Self::in_directory(dir, &configuration)
+    }
+
+    /// Any configuration, beside this component.
+    pub(crate) fn configured(guest: &Guest, configuration: &str) -> Self {
+        let place = Self::in_directory(tempfile::tempdir().expect("a directory"), configuration);
+        guest.write(place.dir.path());
+        place
+    }
+
+    fn in_directory(dir: TempDir, configuration: &str) -> Self {
+        let cache = dir.path().join("cache").display().to_string();
+        let host = Host::configured(dir.path(), configuration).env("XDG_CACHE_HOME", &cache);
         Self { dir, host }
     }
 

@@ -185,6 +185,17 @@ impl Guest {
         Text { at, len: text.len() }
     }
 
+    /// Puts a list of texts into the guest's memory; shown, it is the address of the list and how many they are.
+    ///
+    /// # Panics
+    /// They have no place in 32 bits.
+    pub fn list(&mut self, texts: &[&str]) -> Text {
+        let places: Vec<Text> = texts.iter().map(|text| self.text(text)).collect();
+        let number = |number: usize| u32::try_from(number).expect("32 bits").to_le_bytes();
+        let list: Vec<u8> = places.iter().flat_map(|place| [number(place.at), number(place.len)].concat()).collect();
+        Text { len: texts.len(), ..self.text(&list) }
+    }
+
     /// The core module, as text.
     pub fn wat(&self) -> String {
         let mut guest = self.clone();

@@ -158,6 +158,11 @@ impl Adapter {
         serving.while_running(source, || self.moment(context, Archive::Read(totals, beside), None, call))?
     }
 
+    /// What a guest returned, without secrets.
+    fn clean(&self, said: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        said.into_iter().map(|(key, value)| (self.log.clean(&key), self.log.clean(&value))).collect()
+    }
+
     fn without_secrets(&self, error: Error) -> Error {
         let clean = |text: &str| self.log.clean(text);
         error.map_texts(clean)
@@ -196,6 +201,7 @@ impl Driver for Adapter {
 
     fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {
         self.moment(context, Archive::None, None, async |exports, told| exports.before_dump(told).await)
+            .map(|point| PointInTime { details: self.clean(point.details), ..point })
     }
 
     fn link_values(&mut self, context: &Context, column: &LinkColumn, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
@@ -208,6 +214,7 @@ impl Driver for Adapter {
         let (beside, serving) = Beside::new();
         Serving::detached(serving)?;
         self.moment(context, Archive::Write(into, beside), None, async |exports, told| exports.dump(told).await)
+            .map(|outcome| Outcome { notes: self.clean(outcome.notes), ..outcome })
     }
 
     fn after_dump(&mut self, context: &Context, ended: &Ended) -> Result<()> {
@@ -220,6 +227,7 @@ impl Driver for Adapter {
 
     fn restore(&mut self, context: &Context, source: &dyn Reader) -> Result<Outcome> {
         self.reading(context, source, async |exports, told| exports.restore(told).await)
+            .map(|outcome| Outcome { notes: self.clean(outcome.notes), ..outcome })
     }
 
     fn after_restore(&mut self, context: &Context, ended: &Ended) -> Result<()> {

@@ -201,11 +201,6 @@ impl<T> Slots<T> {
         self.things.insert(slot, thing);
     }
 
-    /// One to look at.
-    pub(super) fn get(&self, slot: u32) -> Option<&T> {
-        self.things.get(&slot)
-    }
-
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.things.len()

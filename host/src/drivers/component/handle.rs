@@ -5,6 +5,8 @@
 
 #![allow(unreachable_pub, reason = "the bindings re-export them in modules that nobody else sees")]
 
+use crate::archive::{EntryInfo, Totals};
+
 /// What a handle knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ticket {
@@ -22,17 +24,17 @@ pub struct Writer(pub(super) Ticket);
 #[derive(Debug)]
 pub struct EntryWriter(pub(super) Ticket);
 
-/// The entries of the set, given back.
+/// The entries of the set, given back; how much they are stays true after the call.
 #[derive(Debug)]
-pub struct Reader(pub(super) Ticket);
+pub struct Reader(pub(super) Ticket, pub(super) Totals);
 
 /// A walk through the entries.
 #[derive(Debug)]
 pub struct Entries(pub(super) Ticket);
 
-/// One entry that is read.
+/// One entry that is read; what the archive says of it stays true after the call.
 #[derive(Debug)]
-pub struct EntryReader(pub(super) Ticket);
+pub struct EntryReader(pub(super) Ticket, pub(super) Box<EntryInfo>);
 
 /// Takes the values of a link.
 #[derive(Debug)]

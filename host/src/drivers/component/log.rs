@@ -186,3 +186,65 @@ impl AsyncWrite for Printed {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drivers::{Finding, Unit};
+    use crate::redact::Secrets;
+
+    /// Keeps what it hears.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Reporter for Heard {
+        fn log(&self, level: Level, message: String) {
+            self.0.lock().expect("nobody panicked").push(format!("{level:?} {message}"));
+        }
+
+        fn progress(&self, _done: u64, _total: Option<u64>, _unit: Unit) {}
+
+        fn finding(&self, _finding: Finding) {}
+    }
+
+    fn print(log: &Arc<Log>, stream: Stream, bytes: &[u8]) {
+        log.write(stream, bytes);
+    }
+
+    #[test]
+    fn streams_become_lines_without_secrets() {
+        let mut secrets = Secrets::default();
+        secrets.add("hunter2");
+        let log = Log::new(1000, Redactor::new(&secrets));
+        let heard = Arc::new(Heard::default());
+        log.begin(heard.clone());
+        print(&log, Stream::Error, b"panicked at hun");
+        print(&log, Stream::Output, b"one\r\ntwo\n");
+        print(&log, Stream::Error, b"ter2\n\xff");
+        log.say(Level::Warn, "mind hunter2\nand this");
+        let last = log.end();
+        let lines = heard.0.lock().expect("nobody panicked").clone();
+        assert_eq!(
+            lines,
+            [
+                "Info stdout: one",
+                "Info stdout: two",
+                "Info stderr: panicked at ***",
+                "Warn mind ***",
+                "Warn and this",
+                "Info stderr: \u{fffd}"
+            ]
+        );
+        assert_eq!(last.len(), 6);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_more_memory_than_a_line() {
+        let log = Log::new(10 * LINE as u64, Redactor::default());
+        log.begin(Arc::new(Heard::default()));
+        print(&log, Stream::Output, &vec![b'x'; 100 * LINE]);
+        log.say(Level::Info, &"é".repeat(3 * LINE));
+        assert!(log.state().begun[0].len() <= LINE);
+        assert!(log.end().iter().all(|line| line.len() <= LINE + 10));
+    }
+}

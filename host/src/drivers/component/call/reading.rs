@@ -18,7 +18,6 @@ const PAGE_BYTES: usize = 512 << 10;
 
 /// An entry that is open.
 pub(in crate::drivers::component) struct EntryReading {
-    pub(in crate::drivers::component) info: EntryInfo,
     /// What was read ahead; `None` once the end, or an error, was told.
     ahead: Option<Coming<Ahead>>,
     /// What came and was not yet given away, from `at`.
@@ -38,17 +37,17 @@ struct Ahead {
 }
 
 impl EntryReading {
-    /// Opens an entry by its name, and begins to read it.
-    pub(in crate::drivers::component) async fn open(name: String, beside: &Beside) -> Result<Self> {
+    /// Opens an entry by its name, and begins to read it; with what the archive says of it.
+    pub(in crate::drivers::component) async fn open(name: String, beside: &Beside) -> Result<(EntryInfo, Self)> {
         let opened = beside.run(move |reader| {
             let entry = reader.ok_or_else(super::over)?.open(&EntryName::from(name))?;
             let info = entry.info().clone();
             Ok((info, read(entry, FIRST, Vec::new())))
         });
         let (info, ahead) = opened.await?;
-        let mut reading = Self { info, ahead: None, chunk: Vec::new(), at: 0, reader: None, failed: None };
+        let mut reading = Self { ahead: None, chunk: Vec::new(), at: 0, reader: None, failed: None };
         reading.take(ahead);
-        Ok(reading)
+        Ok((info, reading))
     }
 
     /// The next bytes, at most `max`; nothing at the end.

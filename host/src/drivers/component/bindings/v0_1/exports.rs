@@ -70,14 +70,14 @@ pub(in super::super) async fn after_dump(driver: &wit::Driver, told: Told<'_>, e
 
 pub(in super::super) async fn before_restore(driver: &wit::Driver, told: Told<'_>) -> Result<Answer<()>> {
     let context = convert::context_out(told.context, told.config);
-    let reader = handle(told.store, Reader)?;
+    let reader = reader(told.store)?;
     let said = driver.dumprestore_driver_moments().call_before_restore(told.store, &context, reader).await?;
     Ok(said.map_err(convert::error_in))
 }
 
 pub(in super::super) async fn restore(driver: &wit::Driver, told: Told<'_>) -> Result<Answer<Outcome>> {
     let context = convert::context_out(told.context, told.config);
-    let reader = handle(told.store, Reader)?;
+    let reader = reader(told.store)?;
     let said = driver.dumprestore_driver_moments().call_restore(told.store, &context, reader).await?;
     Ok(said.map(convert::outcome_in).map_err(convert::error_in))
 }
@@ -88,9 +88,20 @@ pub(in super::super) async fn after_restore(driver: &wit::Driver, told: Told<'_>
     Ok(said.map_err(convert::error_in))
 }
 
+/// The reader that a call is given.
+fn reader(store: &mut Store<Guest>) -> Result<Resource<Reader>> {
+    let call = store.data_mut().call().and_then(|call| call.totals()).map_err(|why| wasmtime::Error::msg(why.to_string()))?;
+    let ticket = ticket(store)?;
+    Ok(store.data_mut().table.push(Reader(ticket, call))?)
+}
+
 /// A handle that a call is given.
 fn handle<T: Send + 'static>(store: &mut Store<Guest>, kind: fn(Ticket) -> T) -> Result<Resource<T>> {
-    let guest = store.data_mut();
-    let call = guest.call().map_err(|why| wasmtime::Error::msg(why.to_string()))?.number;
-    Ok(guest.table.push(kind(Ticket { call, slot: 0 }))?)
+    let ticket = ticket(store)?;
+    Ok(store.data_mut().table.push(kind(ticket))?)
+}
+
+fn ticket(store: &mut Store<Guest>) -> Result<Ticket> {
+    let call = store.data_mut().call().map_err(|why| wasmtime::Error::msg(why.to_string()))?;
+    Ok(Ticket { call: call.number, slot: 0 })
 }

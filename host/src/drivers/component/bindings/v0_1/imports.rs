@@ -136,15 +136,12 @@ impl archive::HostEntryWriter for Guest {
 
 impl archive::HostReader for Guest {
     async fn totals(&mut self, reader: Resource<Reader>) -> Result<archive::Totals> {
-        let Reader(ticket) = *self.table.get(&reader)?;
-        // It cannot fail in the contract: a handle whose call is over has no entries.
-        let totals = self.call().and_then(|call| call.check(ticket).and_then(|()| call.totals()));
-        let Totals { entries, bytes } = totals.unwrap_or_default();
+        let Reader(_, Totals { entries, bytes }) = *self.table.get(&reader)?;
         Ok(archive::Totals { entries, size: bytes })
     }
 
     async fn entries(&mut self, reader: Resource<Reader>) -> Answer<Resource<Entries>> {
-        let Reader(ticket) = *self.table.get(&reader)?;
+        let Reader(ticket, _) = *self.table.get(&reader)?;
         let call = self.call()?;
         call.check(ticket)?;
         call.check_room()?;
@@ -157,16 +154,16 @@ impl archive::HostReader for Guest {
     }
 
     async fn open(&mut self, reader: Resource<Reader>, name: String) -> Answer<Resource<EntryReader>> {
-        let Reader(ticket) = *self.table.get(&reader)?;
+        let Reader(ticket, _) = *self.table.get(&reader)?;
         let call = self.call()?;
         call.check(ticket)?;
         call.check_room()?;
         let (beside, clock) = (call.beside()?, call.clock.clone());
         let _working = clock.host_at_work();
-        let reading = EntryReading::open(name, &beside).await?;
+        let (info, reading) = EntryReading::open(name, &beside).await?;
         let slot = self.call()?.entry_readers.add(reading);
         let ticket = self.ticket(slot)?;
-        Ok(self.table.push(EntryReader(ticket))?)
+        Ok(self.table.push(EntryReader(ticket, Box::new(info)))?)
     }
 
     async fn drop(&mut self, reader: Resource<Reader>) -> Result<()> {
@@ -200,15 +197,13 @@ impl archive::HostEntries for Guest {
 
 impl archive::HostEntryReader for Guest {
     async fn info(&mut self, entry: Resource<EntryReader>) -> Result<archive::EntryInfo> {
-        let EntryReader(ticket) = *self.table.get(&entry)?;
-        let info = self.slot(ticket, |call| call.entry_readers.get(ticket.slot).map(|reading| reading.info.clone()));
-        // It cannot fail in the contract.
-        let info = info.map_err(|_| wasmtime::Error::msg("`info` was asked of an entry whose call is over"))?;
-        convert::info_out(info).map_err(|why| wasmtime::Error::msg(why.to_string()))
+        let EntryReader(_, info) = self.table.get(&entry)?;
+        // That its name is text was found when it was opened.
+        convert::info_out((**info).clone()).map_err(|why| wasmtime::Error::msg(why.to_string()))
     }
 
     async fn read(&mut self, entry: Resource<EntryReader>, max: u32) -> Answer<Option<Vec<u8>>> {
-        let EntryReader(ticket) = *self.table.get(&entry)?;
+        let EntryReader(ticket, _) = *self.table.get(&entry)?;
         let mut reading = self.slot(ticket, |call| call.entry_readers.take(ticket.slot))?;
         let call = self.call()?;
         let (beside, clock) = (call.beside()?, call.clock.clone());
@@ -219,7 +214,7 @@ impl archive::HostEntryReader for Guest {
     }
 
     async fn drop(&mut self, entry: Resource<EntryReader>) -> Result<()> {
-        let EntryReader(ticket) = self.table.delete(entry)?;
+        let EntryReader(ticket, _) = self.table.delete(entry)?;
         if let Ok(call) = self.call()
             && call.check(ticket).is_ok()
         {
