@@ -46,7 +46,7 @@ pub(super) trait Session {
 impl Address {
     /// The first connection that can be had: to the server that was chosen before, or else to any.
     pub(super) fn first<C: Session>(&self, context: &Context, open: Open<C>) -> Result<C> {
-        let tls = self.tls.connector()?;
+        let tls = self.connector()?;
         if let Some(target) = self.chosen() {
             let opened = open(context, self.config(&target), tls, self.connect_timeout)?;
             return opened.map_err(|cause| failure::error(self, vec![Failed { target, cause }]));

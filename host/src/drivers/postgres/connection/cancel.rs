@@ -13,7 +13,7 @@ impl Address {
     /// Asks the server to stop what it does for a blocking client. That it cannot be asked is no failure: the connection is
     /// about to be closed.
     pub(in crate::drivers::postgres) fn cancel(&self, token: postgres::CancelToken) {
-        let Ok(tls) = self.tls.connector() else { return };
+        let Ok(tls) = self.connector() else { return };
         let (asked, answer) = crossbeam_channel::bounded(1);
         std::thread::spawn(move || {
             let _nobody_may_wait_any_more = asked.send(token.cancel_query(tls));
@@ -23,7 +23,7 @@ impl Address {
 
     /// The same, for a client for futures.
     pub(in crate::drivers::postgres) fn cancel_async(&self, token: &tokio_postgres::CancelToken) {
-        let Ok(tls) = self.tls.connector() else { return };
+        let Ok(tls) = self.connector() else { return };
         let _ = wait(&Cancel::new(), async { tokio::time::timeout(PATIENCE, token.cancel_query(tls)).await });
     }
 }

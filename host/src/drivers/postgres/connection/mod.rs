@@ -158,6 +158,11 @@ impl Address {
         self.first(context, attempt::spawned)
     }
 
+    /// What speaks TLS; where all servers are reached by sockets, over which nobody does, no file is read for it.
+    fn connector(&self) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
+        self.tls.connector(self.places.iter().all(Place::is_socket))
+    }
+
     fn chosen(&self) -> Option<Target> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
