@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::needs::Needs;
 use super::session::Session;
 use super::settings::CopyFormat;
 use crate::drivers::Context;
@@ -59,6 +60,9 @@ pub(super) struct Facts {
     /// Foreign keys that are in the schema, and whose other table's rows are not in the archive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) broken_keys: Vec<BrokenKey>,
+    /// What it needs of its server.
+    #[serde(default)]
+    pub(super) needs: Needs,
     /// Schemas that included tables need, and that are not in the schema's entry themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) needed_schemas: Vec<String>,
@@ -88,7 +92,7 @@ pub(super) struct BrokenKey {
 
 impl Facts {
     /// Reads them in the session's transaction.
-    pub(super) fn read(session: &mut Session, context: &Context, copy_format: CopyFormat) -> Result<Self> {
+    pub(super) fn read(session: &mut Session, context: &Context, copy_format: CopyFormat, is_partial: bool) -> Result<Self> {
         const DATABASE: &str = "
             SELECT to_jsonb(d)::text, pg_encoding_to_char(d.encoding)::text, pg_get_userbyid(d.datdba)::text, t.spcname::text,
                    shobj_description(d.oid, 'pg_database'), d.datacl::text[],
@@ -126,6 +130,7 @@ impl Facts {
             copy_format,
             pg_dump: String::new(),
             broken_keys: Vec::new(),
+            needs: Needs::read(session, context, is_partial)?,
             needed_schemas: Vec::new(),
         })
     }
@@ -134,10 +139,10 @@ impl Facts {
 fn settings(session: &mut Session, context: &Context) -> Result<Vec<Setting>> {
     const SETTINGS: &str = "
         SELECT r.rolname::text, split_part(s.one, '=', 1), substr(s.one, strpos(s.one, '=') + 1)
-        FROM (SELECT setrole, unnest(setconfig) AS one FROM pg_db_role_setting
+        FROM (SELECT setrole, one, place FROM pg_db_role_setting, unnest(setconfig) WITH ORDINALITY AS u (one, place)
               WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())) s
         LEFT JOIN pg_roles r ON r.oid = s.setrole
-        WHERE s.setrole = 0 OR r.rolname IS NOT NULL ORDER BY r.rolname NULLS FIRST, s.one";
+        WHERE s.setrole = 0 OR r.rolname IS NOT NULL ORDER BY r.rolname NULLS FIRST, s.place";
     let rows = session.rows(context, || "cannot read the settings of the database", SETTINGS, &[])?;
     Ok(rows.iter().map(|row| Setting { role: row.get(0), name: row.get(1), value: row.get(2) }).collect())
 }

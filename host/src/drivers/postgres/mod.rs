@@ -4,8 +4,9 @@
 //! A dump: [`snapshot`] fixes the point in time and locks what [`catalogue`] finds; [`schema`] runs `pg_dump` (found by
 //! [`programs`], watched by [`child`], told by [`exact`] which rows are ours); [`dump`] has [`parts`] of the tables copied by
 //! [`copier`]; [`facts`] is what belongs to the database itself, [`contents`] the entries. [`links`] (with [`json_path`]) reads
-//! columns for links. A restore: [`target`] judges what stands there, [`restore`] runs `pg_restore` and loads rows, those that
-//! need it in [`order`].
+//! columns for links. A restore: [`needs`] and [`target`] judge what stands there, [`recreate`] makes the database anew,
+//! [`restore`] runs `pg_restore` and loads rows, those that need it in [`order`], [`only`] the rows of single tables;
+//! [`properties`] are what is set for the database.
 //! [`connection`] knows where a database is and how to get there, [`session`] is one connection for queries, [`team`] several
 //! threads that stop together, [`fault`] the server's errors in our words, [`warnings`] what a dump should warn of, [`settings`] and [`pattern`] the configuration's.
 
@@ -20,10 +21,14 @@ mod facts;
 mod fault;
 mod json_path;
 mod links;
+mod needs;
+mod only;
 mod order;
 mod parts;
 mod pattern;
 mod programs;
+mod properties;
+mod recreate;
 mod restore;
 mod schema;
 mod session;
@@ -89,6 +94,10 @@ impl Driver for Database {
 
     fn survey(&self) -> Survey {
         Survey::new(self.settings.address.shown(), Worth::Exact)
+    }
+
+    fn items(&self) -> Option<&'static str> {
+        Some("table")
     }
 
     fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {

@@ -12,9 +12,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::child;
 use super::contents::{Contents, FORMAT, SCHEMA};
 use super::copier::Copier;
+use super::only::{self, Only};
 use super::order;
 use super::parts;
 use super::programs::{self, Program};
+use super::properties;
+use super::recreate;
 use super::schema::to_database;
 use super::session::{Session, quoted};
 use super::settings::{Configured, Keep, Owner};
@@ -22,7 +25,7 @@ use super::target;
 use super::team::Team;
 use crate::archive::Reader;
 use crate::drivers::{Context, Outcome, Unit};
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::name::EntryName;
 
 /// What our sessions set beside what all of them set. That commits do not wait for the disk is safe: the last thing that a
@@ -36,6 +39,8 @@ const PGOPTIONS: &str = "-c synchronous_commit=off";
 pub(super) struct Restore {
     contents: Contents,
     program: Program,
+    /// The tables to which it is limited.
+    only: Option<Only>,
 }
 
 /// One part to load.
@@ -49,31 +54,66 @@ impl Restore {
     /// Judges archive and target, and writes nothing.
     pub(super) fn prepare(settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Self> {
         let contents = Contents::read(source)?;
-        let (mut session, _) = Session::open(&settings.address, context)?;
-        target::refuse_inhabited(&mut session, context)?;
         let written_by = contents.facts.pg_dump.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse().ok());
         let because = format!("the archive was written with `pg_dump` {}", contents.facts.pg_dump);
         let program = programs::find("pg_restore", written_by.unwrap_or(0), &because, settings.pg_bin.as_deref())?;
-        session.close()?;
-        Ok(Self { contents, program })
+        let only = examine(settings, context, &contents, &program)?;
+        Ok(Self { contents, program, only })
     }
 
     /// Restores.
     pub(super) fn run(self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Outcome> {
-        let schema = temporary_copy(context, source)?;
-        let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, &schema, arguments);
+        if let Some(only) = &self.only {
+            return self.run_only(only, settings, context, source);
+        }
+        let schema = temporary_copy(context, source).map_err(Error::untouched)?;
+        let database = settings.address.database();
+        if context.restore.recreate {
+            recreate::perform(settings, context, &self.contents.facts)?;
+        }
+        self.fill(settings, context, source, &schema).map_err(|error| {
+            let stands = if context.restore.recreate { "was dropped and made anew" } else { "was empty before" };
+            error.with("database", format!("`{database}` {stands}, and holds a part of the archive now; `restore --recreate` begins again"))
+        })
+    }
+
+    /// Restores rows of single tables.
+    fn run_only(&self, only: &Only, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Outcome> {
+        let absent = only.absent(&self.contents);
+        if !absent.is_empty() {
+            let schema = temporary_copy(context, source).map_err(Error::untouched)?;
+            only::create(&absent, context, &schema, |schema, arguments| self.pg_restore(settings, context, schema, arguments))?;
+        }
+        let loaded = only.run(settings, context, &self.contents, source);
+        let rows = loaded.map_err(|error| if absent.is_empty() { error.untouched() } else { error })?;
+        Ok(Outcome::new(FORMAT).note("rows", rows.to_string()))
+    }
+
+    /// Fills an empty database.
+    fn fill(&self, settings: &Configured, context: &Context, source: &dyn Reader, schema: &File) -> Result<Outcome> {
+        let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, schema, arguments);
         self.make_schemas(settings, context)?;
         pg_restore(&["--section=pre-data"])?;
         self.load_rows(settings, context, source)?;
         pg_restore(&["--section=data"])?;
         let jobs = format!("--jobs={}", settings.jobs);
-        match self.without_broken_keys(context, &schema)? {
+        match self.without_broken_keys(context, schema)? {
             Some(list) => pg_restore(&["--section=post-data", &jobs, &format!("--use-list={}", list.path().display())])?,
             None => pg_restore(&["--section=post-data", &jobs])?,
         }
         let (mut session, _) = Session::open(&settings.address, context)?;
-        if settings.analyze {
-            session.execute(context, || "cannot gather statistics", &format!("{SETTINGS} ANALYZE"))?;
+        if settings.analyze
+            && let Err(error) = session.execute(context, || "cannot gather statistics", &format!("{SETTINGS} ANALYZE"))
+        {
+            // All that was dumped is there by now; an expression of an index or of statistics may fail on rows that are.
+            context.check()?;
+            context.warn(format!("{}; run `ANALYZE` when the cause is removed", error.message()));
+        }
+        let facts = &self.contents.facts;
+        if context.restore.recreate {
+            properties::apply_all(&mut session, settings, context, facts)?;
+        } else {
+            properties::apply_some(&mut session, settings, context, facts)?;
         }
         make_durable(&mut session, context)?;
         session.close()?;
@@ -183,6 +223,35 @@ impl Restore {
         let what = || format!("cannot load the rows of `{}`", table.shown());
         copier.copy_in(context, &sql, &what, &mut *source.open(&load.name)?).map(|_rows| ())
     }
+}
+
+/// Looks at the target: whether it can take what the archive has. Gives the tables to which the restore is limited.
+fn examine(settings: &Configured, context: &Context, contents: &Contents, program: &Program) -> Result<Option<Only>> {
+    let facts = &contents.facts;
+    let server = settings.address.shown();
+    if let Some(items) = context.items() {
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        let only = Only::prepare(&mut session, context, contents, items)?;
+        session.close()?;
+        return Ok(Some(only));
+    }
+    let mut missing = Vec::new();
+    let mut session = if context.restore.recreate {
+        let mut session = recreate::elsewhere(&settings.address, context)?;
+        missing.extend(recreate::check(&mut session, settings, context, facts)?);
+        session
+    } else {
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        target::refuse_inhabited(&mut session, context)?;
+        session
+    };
+    recreate::check_version(session.version(context)?, facts, program)?;
+    missing.extend(facts.needs.missing(&mut session, context, settings)?);
+    missing.sort();
+    missing.dedup_by(|one, other| one.0 == other.0);
+    session.close()?;
+    facts.needs.judge(context, &server, missing)?;
+    Ok(None)
 }
 
 /// What the user's own settings for sessions are, and ours.

@@ -114,6 +114,13 @@ impl Session {
         self.run(context, what, |client| client.batch_execute(sql))
     }
 
+    /// The server's version, as a number: 150018.
+    pub(super) fn version(&mut self, context: &Context) -> Result<u32> {
+        const VERSION: &str = "SELECT pg_catalog.current_setting('server_version_num')::int";
+        let rows = self.rows(context, || "cannot ask for the server's version", VERSION, &[])?;
+        Ok(rows.first().map_or(0, |row| row.get::<_, i32>(0).unsigned_abs()))
+    }
+
     /// Closes the connection.
     pub(super) fn close(self) -> Result<()> {
         let shown = self.address.shown();

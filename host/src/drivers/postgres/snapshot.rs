@@ -116,7 +116,12 @@ impl Taken {
                     .retryable(),
             ));
         }
-        let mut facts = Facts::read(session, context, settings.copy_format)?;
+        let mut facts = Facts::read(
+            session,
+            context,
+            settings.copy_format,
+            !settings.choice.include.is_empty() || !settings.choice.exclude.is_empty(),
+        )?;
         let tables = catalogue::tables(session, context, &copied, facts.server_version)?;
         facts.broken_keys = broken_keys(session, context, &dumped, &copied)?;
         facts.needed_schemas = needed_schemas(&dumped, &settings.choice);
