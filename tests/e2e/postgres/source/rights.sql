@@ -1,0 +1,72 @@
+-- Row security, privileges, large objects, publications, subscriptions, foreign data.
+ALTER TABLE app.pair ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app."Order" ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON app."Order" FOR SELECT TO reader, "Odd ""Röle"" $1" USING (customer > 3 AND note <> ':word');
+CREATE POLICY strict ON app."Order" AS RESTRICTIVE FOR ALL USING (true) WITH CHECK (id > 0);
+CREATE POLICY "insert :word" ON app."Order" FOR INSERT TO PUBLIC WITH CHECK (current_user = 'x');
+CREATE POLICY deletes ON app.pair FOR DELETE TO CURRENT_USER USING (a > 0);
+COMMENT ON POLICY own ON app."Order" IS 'what is theirs';
+
+GRANT USAGE ON SCHEMA app TO reader WITH GRANT OPTION;
+GRANT CREATE ON SCHEMA app TO writer, "Odd ""Röle"" $1";
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA app TO reader;
+GRANT INSERT, UPDATE (name, "with default"), REFERENCES (id) ON app.customer TO writer WITH GRANT OPTION;
+REVOKE SELECT ON app.small_1 FROM reader;
+REVOKE ALL ON app.small_2 FROM PUBLIC, reader;
+GRANT TRUNCATE, TRIGGER ON app.small_3 TO "Odd ""Röle"" $1";
+GRANT SELECT ON app.view_1 TO PUBLIC;
+GRANT USAGE, SELECT ON SEQUENCE app.all_options TO writer;
+REVOKE EXECUTE ON FUNCTION app.definer() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.definer() TO reader WITH GRANT OPTION;
+GRANT EXECUTE ON PROCEDURE app.proc TO writer;
+REVOKE USAGE ON TYPE app.mood FROM PUBLIC;
+GRANT USAGE ON TYPE app.mood TO reader, owner;
+GRANT USAGE ON DOMAIN app.positive TO writer;
+GRANT SELECT (n) ON app.summary TO auditor;
+GRANT EXECUTE ON FUNCTION ext.gen_random_uuid() TO auditor;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO auditor;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT INSERT ON TABLES TO writer WITH GRANT OPTION;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT USAGE ON TYPES TO reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA "Odd schema "" . %s \ :word" GRANT ALL ON SEQUENCES TO "Odd ""Röle"" $1";
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO reader;
+
+SELECT lo_create(10001), lo_from_bytea(10002, decode(repeat('00ff5c0a', 20000), 'hex')), lo_from_bytea(10003, 'with rights'), lo_from_bytea(4000000000, 'high');
+COMMENT ON LARGE OBJECT 10002 IS 'a picture of :word';
+GRANT SELECT ON LARGE OBJECT 10003 TO reader WITH GRANT OPTION;
+GRANT UPDATE ON LARGE OBJECT 10003 TO writer;
+
+CREATE PUBLICATION "some" FOR TABLE app.customer (id, name, email) WHERE (id > 5), TABLE ONLY app.parent_a WITH (publish = 'insert, truncate', publish_via_partition_root = true);
+CREATE PUBLICATION "nothing";
+COMMENT ON PUBLICATION "some" IS 'a part';
+\if :superuser
+ALTER TABLE app.small_4 OWNER TO writer;
+ALTER TABLE app.small_5 OWNER TO "Odd ""Röle"" $1";
+ALTER SEQUENCE app.untouched OWNER TO writer;
+ALTER MATERIALIZED VIEW app.third OWNER TO writer;
+ALTER LARGE OBJECT 10003 OWNER TO writer;
+ALTER TABLE app.pair FORCE ROW LEVEL SECURITY;
+CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE PUBLICATION "of schemas :word" FOR TABLES IN SCHEMA app, "Odd schema "" . %s \ :word", TABLE public.plain;
+CREATE SUBSCRIPTION "sub :word" CONNECTION 'host=nowhere.invalid dbname=x password=in_the_subscription' PUBLICATION "some", "of schemas :word" WITH (connect = false, slot_name = NONE, binary = true, streaming = true);
+COMMENT ON SUBSCRIPTION "sub :word" IS 'to nobody';
+CREATE FOREIGN DATA WRAPPER bare OPTIONS (debug 'true');
+CREATE FOREIGN DATA WRAPPER checked VALIDATOR postgresql_fdw_validator;
+CREATE SERVER "far :word" TYPE 'a type' VERSION 'a "version"' FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'nowhere.invalid', dbname 'it''s', port '5432');
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE USER MAPPING FOR PUBLIC SERVER "far :word" OPTIONS (user 'u', password 'in_the_mapping');
+CREATE USER MAPPING FOR "Odd ""Röle"" $1" SERVER "far :word" OPTIONS (user 'v');
+CREATE FOREIGN TABLE app.foreign_table (id integer OPTIONS (column_name 'other "id"') NOT NULL, t text DEFAULT 'x' COLLATE "C", CHECK (id > 0)) SERVER "far :word" OPTIONS (schema_name 's', table_name 't');
+CREATE FOREIGN TABLE app.measure_far PARTITION OF app.measure FOR VALUES FROM ('2040-01-01', 'a') TO ('2050-01-01', 'a') SERVER "far :word";
+CREATE FOREIGN TABLE app.from_file (line text) SERVER files OPTIONS (filename '/dev/null');
+GRANT USAGE ON FOREIGN SERVER "far :word" TO reader;
+GRANT USAGE ON FOREIGN DATA WRAPPER bare TO writer WITH GRANT OPTION;
+GRANT SELECT ON app.foreign_table TO reader;
+REVOKE USAGE ON LANGUAGE "pl ""quoted""" FROM PUBLIC;
+GRANT USAGE ON LANGUAGE "pl ""quoted""" TO writer;
+COMMENT ON SERVER "far :word" IS 'nowhere';
+COMMENT ON FOREIGN DATA WRAPPER bare IS 'does nothing';
+COMMENT ON FOREIGN TABLE app.foreign_table IS 'elsewhere';
+ALTER SERVER files OWNER TO postgres;
+\endif
