@@ -41,10 +41,10 @@ static bool is_generated(const dumprestore_driver_archive_entry_t *entry) {
     return false;
 }
 
-// Whether a directory can hold a file of this name.
+// Whether a directory can hold a file of this name, and a dump can take it again.
 static bool can_be_held(driver_string_t name) {
     const char *segment = (const char *)name.ptr, *end = segment + name.len;
-    if (memchr(segment, 0, name.len) != NULL) return false;
+    if (memchr(segment, 0, name.len) != NULL || memchr(segment, '\\', name.len) != NULL) return false;
     for (;;) {
         const char *slash = memchr(segment, '/', (size_t)(end - segment));
         size_t length = (size_t)((slash == NULL ? end : slash) - segment);

@@ -146,9 +146,9 @@ def is_generated(info):
 
 
 def can_be_held(name):
-    """Whether a directory can hold a file of this name."""
+    """Whether a directory can hold a file of this name, and a dump can take it again."""
     segments = name.split("/")
-    return "\0" not in name and all(
+    return "\0" not in name and "\\" not in name and all(
         segment not in ("", ".", "..") and len(segment.encode()) <= 255 for segment in segments
     )
 

@@ -13,6 +13,10 @@ pub(crate) fn refusal(name: &str) -> Option<&'static str> {
     if name.contains('\0') {
         return Some("it holds a NUL");
     }
+    // No dump could take it again.
+    if name.contains('\\') {
+        return Some("it holds a backslash");
+    }
     name.split('/').find_map(|segment| match segment {
         "" => Some("it has an empty segment"),
         "." | ".." => Some("a segment of it is `.` or `..`"),

@@ -144,7 +144,7 @@ fn grow(buffer: &mut Vec<u8>, more: usize) -> bool {
 pub(crate) fn too_large(bytes: usize) -> Error {
     let mebibytes = bytes.div_ceil(1 << 20);
     error(ErrorKind::Unavailable, format!("the driver's memory is too small for a value: {mebibytes} MiB of it do not fit beside the rest"))
-        .hint("raise `limit.memory` to 16 MiB and four times the largest value")
+        .hint("raise `limit.memory` to 16 MiB and three times the largest value")
 }
 
 fn garbled(address: &str) -> Error {
