@@ -12,6 +12,7 @@ mod crash;
 mod engine;
 mod engine_story;
 mod filesystem;
+mod guests;
 mod links;
 mod media;
 mod plan;

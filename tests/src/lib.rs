@@ -5,5 +5,6 @@ pub mod host;
 pub mod machine;
 pub mod postgres;
 pub mod published;
+pub mod redis;
 pub mod s3;
 pub mod transcript;

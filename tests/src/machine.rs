@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A Python whose `zipfile`, or its backport `backports.zstd`, reads zstd.
@@ -23,6 +23,19 @@ pub fn garage() -> PathBuf {
         None if is_installed("garage") => "garage".into(),
         None => panic!("DR_HOST_TEST_GARAGE is not set, and `garage` is not installed: `tests/run` installs it and sets it"),
     }
+}
+
+/// A guest: a driver that is a component, as `guest-drivers/build` built it.
+///
+/// # Panics
+/// `tests/run` has not set `DR_HOST_TEST_GUESTS`, and it is not built where that command puts it.
+pub fn guest(name: &str) -> PathBuf {
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest-drivers/out");
+    let directory = env::var_os("DR_HOST_TEST_GUESTS").map_or_else(built, PathBuf::from);
+    let component = directory.join(format!("{name}.wasm"));
+    component
+        .canonicalize()
+        .unwrap_or_else(|_| panic!("`{}` is not built: `tests/run`, or `guest-drivers/build`, builds it", component.display()))
 }
 
 /// A program of the system's packages, such as `7zz`.

@@ -1,0 +1,3 @@
+//! The drivers of `guest-drivers/`, which are components.
+
+mod kept;
