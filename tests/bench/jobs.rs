@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::component::component;
 use crate::data::{self, Media};
 use crate::measure::{Contestant, Measured, Result, contest, prepare};
 
@@ -14,6 +15,8 @@ pub(crate) struct Bench {
     pub(crate) work: PathBuf,
     /// The binary of dr-host.
     pub(crate) host: PathBuf,
+    /// Where the components of `guest-drivers/` are.
+    pub(crate) guests: PathBuf,
     /// How often each contestant takes its turn.
     pub(crate) rounds: usize,
     /// By what the amount of data is divided: 1 for the published figures.
@@ -31,6 +34,9 @@ pub(crate) struct Outcome {
     pub(crate) peers: Vec<(Measured, f64)>,
     /// The bytes of content, and how many GB a second are to be reached, where nobody else does the job.
     pub(crate) rate: Option<(u64, f64)>,
+    /// How often the job does the same, and how many seconds more than the other contestant it may take each time.
+    #[serde(default)]
+    pub(crate) each: Option<(u32, f64)>,
     /// Whether the peak memory belongs to ten times the data, or to a million entries.
     pub(crate) memory_only: bool,
     /// The peak memory that dr-host may not reach, in MiB.
@@ -41,8 +47,14 @@ pub(crate) struct Outcome {
 pub(crate) type Job = (&'static str, fn(&Bench) -> Result<Vec<Outcome>>);
 
 /// All jobs. Each removes what it made.
-pub(crate) const JOBS: [Job; 5] =
-    [("media", media), ("media-ten", media_ten), ("sqlite", sqlite), ("sqlite-ten", sqlite_ten), ("million", million)];
+pub(crate) const JOBS: [Job; 6] = [
+    ("media", media),
+    ("media-ten", media_ten),
+    ("sqlite", sqlite),
+    ("sqlite-ten", sqlite_ten),
+    ("million", million),
+    ("component", component),
+];
 
 const MEDIA: Media = Media { small: 20_000, large: 20, shrink: 1 };
 /// The peak memory that a job may not reach, in MiB.
@@ -157,15 +169,15 @@ fn sqlite_set(path: &str) -> String {
 }
 
 impl Bench {
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.work.join(name)
     }
 
-    fn shrunk(&self, media: Media) -> Media {
+    pub(crate) fn shrunk(&self, media: Media) -> Media {
         Media { small: media.small / self.shrink, large: media.large, shrink: media.shrink * self.shrink.div_ceil(4) }
     }
 
-    fn configure(&self, file: &str, compression: &str, set: &str) -> Result<()> {
+    pub(crate) fn configure(&self, file: &str, compression: &str, set: &str) -> Result<()> {
         let text = format!("version = 1\n\n[archive]\ncompression = \"{compression}\"\n\n{set}");
         Ok(fs::write(self.path(file), text)?)
     }
@@ -179,7 +191,7 @@ impl Bench {
         Contestant { name: name.into(), command: command.into(), makes, rounds }
     }
 
-    fn compare<const N: usize>(&self, job: &str, ours: Contestant, peers: [(Contestant, f64); N]) -> Result<Outcome> {
+    pub(crate) fn compare<const N: usize>(&self, job: &str, ours: Contestant, peers: [(Contestant, f64); N]) -> Result<Outcome> {
         eprintln!("{job}");
         let (mut contestants, mut goals) = (vec![ours], Vec::new());
         for (peer, goal) in peers {
@@ -189,7 +201,7 @@ impl Bench {
         let mut measured = contest(&self.work, &contestants)?;
         let ours = measured.remove(0);
         let peers = measured.into_iter().zip(goals).collect();
-        Ok(Outcome { job: job.into(), ours, peers, rate: None, memory_only: false, memory_goal: MEMORY_GOAL })
+        Ok(Outcome { job: job.into(), ours, peers, rate: None, each: None, memory_only: false, memory_goal: MEMORY_GOAL })
     }
 
     fn once(&self, job: &str, arguments: &str, makes: &'static str) -> Result<Outcome> {
@@ -197,7 +209,7 @@ impl Bench {
         Ok(Outcome { memory_only: true, ..self.compare(job, once, [])? })
     }
 
-    fn clear(&self) -> Result<()> {
+    pub(crate) fn clear(&self) -> Result<()> {
         clear(&self.work)
     }
 }

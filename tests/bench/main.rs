@@ -1,5 +1,6 @@
 //! Measures dr-host against what a user would pick instead. `tests/bench/run` builds both and starts this.
 
+mod component;
 mod data;
 mod jobs;
 mod measure;
@@ -33,6 +34,9 @@ struct Arguments {
     /// The binary of dr-host
     #[arg(long, value_name = "FILE")]
     host: PathBuf,
+    /// Where the components of guest-drivers/ are
+    #[arg(long, value_name = "DIR")]
+    guests: PathBuf,
     /// Where each job's last results are kept
     #[arg(long, value_name = "DIR")]
     results: PathBuf,
@@ -42,6 +46,12 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
+    // Not a job: the contestant that a job starts.
+    if let [_, which, address] = &std::env::args().collect::<Vec<_>>()[..]
+        && which == "--redis-loop"
+    {
+        return component::redis_loop(address);
+    }
     let arguments = Arguments::parse();
     if let Some(unknown) = arguments.only.iter().find(|only| JOBS.iter().all(|(name, _)| name != only)) {
         let names: Vec<_> = JOBS.iter().map(|(name, _)| *name).collect();
@@ -52,7 +62,8 @@ fn main() -> Result<()> {
         return Err(format!("`{}` is not empty", arguments.work.display()).into());
     }
     let (rounds, shrink) = if arguments.quick { (1, 50) } else { (arguments.rounds, 1) };
-    let bench = Bench { work: arguments.work.canonicalize()?, host: arguments.host.canonicalize()?, rounds, shrink };
+    let (work, host, guests) = (arguments.work.canonicalize()?, arguments.host.canonicalize()?, arguments.guests.canonicalize()?);
+    let bench = Bench { work, host, guests, rounds, shrink };
     let mut measured = Vec::new();
     for (name, job) in JOBS.iter().filter(|(name, _)| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name)) {
         let results = Results::new(name, &bench, job(&bench)?);
