@@ -142,3 +142,45 @@ fn an_entry_that_is_not_there_is_not_found() {
     let ended = place.restore().expect(1);
     assert!(ended.stderr.contains("the set `state` has no entry `one`"), "{ended}");
 }
+
+/// A handle that was kept from one restore's check to its restore: what cannot fail stays true, all else is a typed error.
+#[test]
+fn a_reader_is_of_no_use_after_its_call_but_what_it_told_stays_true() {
+    let (guest, one, _, _) = guest();
+    let place = Place::new(&Guest::new(), "");
+    place.dump().expect(0);
+    let late = format!(
+        "(call $reader_totals (global.get $kept) (i32.const 3072))
+         (if (i64.ne (i64.load (i32.const 3072)) (i64.const 2)) (then (unreachable)))
+         (drop (call $open (global.get $kept) {one})) (global.get $ret)"
+    );
+    guest.body("before-restore", "(global.set $kept (local.get $source)) (call $ok)").body("restore", &late).write(&place.path(""));
+    let ended = place.restore().expect(1);
+    assert!(ended.stderr.contains("the call for which this handle was good is over"), "{ended}");
+}
+
+#[test]
+fn readers_without_end_are_refused() {
+    let mut guest = Guest::new();
+    let name = guest.text("greeting.txt");
+    let place = Place::new(&Guest::new(), "");
+    place.dump().expect(0);
+    let body = format!(
+        "(loop $more (drop (call $open (local.get $source) {name})) (br_if $more (i32.eqz (i32.load8_u (global.get $ret))))) (global.get $ret)"
+    );
+    guest.body("restore", &body).write(&place.path(""));
+    let ended = place.restore().expect(1);
+    assert!(ended.stderr.contains("the driver has 64 entries and walks open; close some before the next"), "{ended}");
+}
+
+#[test]
+fn a_damaged_entry_is_told_to_the_guest_as_corrupt() {
+    let place = Place::new(&Guest::new(), "");
+    place.dump().expect(0);
+    let mut archive = std::fs::read(place.path("out.zip")).expect("an archive");
+    let at = archive.windows(5).position(|bytes| bytes == b"hello").expect("stored as it is");
+    archive[at] ^= 1;
+    std::fs::write(place.path("out.zip"), archive).expect("it can be damaged");
+    let ended = place.restore().expect(1);
+    assert!(ended.stderr.contains("state (wat, restore)") && ended.stderr.contains("CRC-32"), "{ended}");
+}

@@ -77,7 +77,7 @@ impl Clock {
     /// The host works for the guest, or lets it wait for others, until what this returns is dropped.
     pub(super) fn host_at_work(&self) -> AtWork<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        AtWork(self)
+        AtWork { clock: self, since: self.now() }
     }
 
     /// How long the call took so far.
@@ -109,13 +109,18 @@ impl Clock {
     }
 }
 
-/// The time that the host takes.
-pub(super) struct AtWork<'c>(&'c Clock);
+/// The time that the host takes: no time without progress, and no progress either.
+pub(super) struct AtWork<'c> {
+    clock: &'c Clock,
+    since: u64,
+}
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        self.0.progress();
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        let now = self.clock.now();
+        let progress = self.clock.progress.load(Ordering::Relaxed).saturating_add(now - self.since);
+        self.clock.progress.store(progress.min(now), Ordering::Relaxed);
+        self.clock.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -154,6 +159,16 @@ mod tests {
         std::thread::sleep(SHORT * 2);
         assert_eq!(clock.overdue(), Some(Overdue::Total(Total::fixed(SHORT * 3))));
         drop(working);
+    }
+
+    #[test]
+    fn calls_without_end_are_no_progress() {
+        let clock = clock(SHORT, None);
+        let begun = Instant::now();
+        while clock.overdue().is_none() {
+            drop(clock.host_at_work());
+            assert!(begun.elapsed() < SHORT * 50, "it never ends");
+        }
     }
 
     #[test]

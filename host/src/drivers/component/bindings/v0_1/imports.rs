@@ -4,6 +4,7 @@ use wasmtime::component::{Linker, Resource, WasmList};
 use wasmtime::{Result, StoreContextMut};
 
 use super::super::super::Failure;
+use super::super::super::beside::come;
 use super::super::super::call::{Archive, Call, EntryReading, EntryWriting, Walk, check_attributes, check_chunk, check_name, over};
 use super::super::super::guest::Guest;
 use super::super::super::handle::{Entries, EntryReader, EntryWriter, LinkSink, Reader, Ticket, Writer};
@@ -119,7 +120,9 @@ impl archive::HostEntryWriter for Guest {
         let call = self.call()?;
         let (beside, clock) = (call.beside()?, call.clock.clone());
         let _working = clock.host_at_work();
-        Ok(writing.finish(&beside).await?)
+        writing.finish(&beside).await?;
+        clock.progress();
+        Ok(())
     }
 
     async fn drop(&mut self, entry: Resource<EntryWriter>) -> Result<()> {
@@ -161,6 +164,7 @@ impl archive::HostReader for Guest {
         let (beside, clock) = (call.beside()?, call.clock.clone());
         let _working = clock.host_at_work();
         let (info, reading) = EntryReading::open(name, &beside).await?;
+        clock.progress();
         let slot = self.call()?.entry_readers.add(reading);
         let ticket = self.ticket(slot)?;
         Ok(self.table.push(EntryReader(ticket, Box::new(info)))?)
@@ -181,6 +185,9 @@ impl archive::HostEntries for Guest {
         let _working = clock.host_at_work();
         let page = walk.next(max as usize, &beside).await;
         self.call()?.walks.put(ticket.slot, walk);
+        if page.as_ref().is_ok_and(|page| !page.is_empty()) {
+            clock.progress();
+        }
         Ok(page?.into_iter().map(convert::info_out).collect::<crate::error::Result<_>>()?)
     }
 
@@ -210,6 +217,9 @@ impl archive::HostEntryReader for Guest {
         let _working = clock.host_at_work();
         let read = reading.read(max as usize, &beside).await;
         self.call()?.entry_readers.put(ticket.slot, reading);
+        if read.as_ref().is_ok_and(Option::is_some) {
+            clock.progress();
+        }
         Ok(read?)
     }
 
@@ -232,7 +242,9 @@ impl archive::HostLinkSink for Guest {
         let clock = call.clock.clone();
         let _working = clock.host_at_work();
         let answer = call.push(values)?;
-        Ok(super::super::super::beside::come(answer).await??)
+        come(answer).await??;
+        clock.progress();
+        Ok(())
     }
 
     async fn drop(&mut self, sink: Resource<LinkSink>) -> Result<()> {
