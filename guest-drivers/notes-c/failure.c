@@ -42,6 +42,24 @@ bool with_context(failure_t *failure, const char *key, const char *value) {
     return false;
 }
 
+char *shown(driver_string_t name) {
+    static const char controls[] = "\t\r\n";
+    char *text = malloc(name.len * 6 + 1), *out = text;
+    for (size_t at = 0; at < name.len; at++) {
+        unsigned byte = name.ptr[at];
+        const char *known = byte == 0 ? NULL : strchr(controls, (int)byte);
+        if (known != NULL) {
+            out += sprintf(out, "\\%c", "trn"[known - controls]);
+        } else if (byte < 0x20 || byte == 0x7F) {
+            out += sprintf(out, "\\u{%x}", byte);
+        } else {
+            *out++ = (char)byte;
+        }
+    }
+    *out = '\0';
+    return text;
+}
+
 kind_t kind_of(const char *name) {
     static const char *const names[] = {
         "invalid-config", "unavailable", "permission-denied", "not-found", "unsupported", "corrupt", "cancelled",

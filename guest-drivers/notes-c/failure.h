@@ -23,6 +23,9 @@ bool with_hint(failure_t *failure, const char *hint);
 // Adds a named detail; always false.
 bool with_context(failure_t *failure, const char *key, const char *value);
 
+// A name for people, in memory of its own: control characters are escaped, as the host escapes them.
+char *shown(driver_string_t name);
+
 // The kind of this name: `corrupt`.
 kind_t kind_of(const char *name);
 

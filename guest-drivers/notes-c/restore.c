@@ -73,16 +73,19 @@ typedef struct {
 static bool add_name(const dumprestore_driver_archive_entry_info_t *info, void *with, failure_t *failure) {
     names_t *names = with;
     if (is_generated(&info->entry)) return true;
+    if (!can_be_held(info->entry.name)) {
+        char *told = shown(info->entry.name);
+        refuse_name(failure, "", told);
+        free(told);
+        return false;
+    }
     char *name = text_of(info->entry.name);
-    bool held = can_be_held(info->entry.name) || refuse_name(failure, "", name);
-    if (held) {
-        list_add(&names->files, name, strlen(name), info->size, (struct timespec){0});
-        for (char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-            list_add(&names->directories, name, (size_t)(slash - name), 0, (struct timespec){0});
-        }
+    list_add(&names->files, name, strlen(name), info->size, (struct timespec){0});
+    for (char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        list_add(&names->directories, name, (size_t)(slash - name), 0, (struct timespec){0});
     }
     free(name);
-    return held;
+    return true;
 }
 
 // Whether a file stands where the archive has a directory, or below a name where it has a file.

@@ -161,8 +161,14 @@ def above(name):
         at = name.rfind("/", 0, at)
 
 
+def shown(name):
+    """A name for people: control characters are escaped, as the host escapes them."""
+    known = {"\t": "\\t", "\r": "\\r", "\n": "\\n"}
+    return "".join(known.get(c, f"\\u{{{ord(c):x}}}") if ord(c) < 32 or 127 <= ord(c) < 160 else c for c in name)
+
+
 def refuse(kind, message, key, names, hint=None):
-    told = [(key, name) for name in sorted(names)[:10]]
+    told = [(key, shown(name)) for name in sorted(names)[:10]]
     raise failure(kind, f"{message} ({len(names)})", hint=hint, untouched=True, context=told)
 
 

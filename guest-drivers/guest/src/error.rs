@@ -66,6 +66,11 @@ impl Details for Error {
     }
 }
 
+/// A name for people: control characters are escaped, as the host escapes them.
+fn shown(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
 /// How many names of one sort of problem are told.
 const FEW: usize = 10;
 
@@ -91,7 +96,7 @@ impl Problems {
         let problem = &mut self.0[at];
         problem.number += 1;
         if problem.names.len() < FEW {
-            problem.names.push((key, name.to_owned()));
+            problem.names.push((key, shown(name)));
         }
     }
 
