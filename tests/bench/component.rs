@@ -219,7 +219,13 @@ fn host(bench: &Bench) -> String {
 }
 
 fn mine(bench: &Bench, arguments: &str, makes: &'static str) -> Contestant {
-    Contestant { name: "dr-host".into(), command: format!("{} -q {arguments}", host(bench)), makes, rounds: bench.rounds }
+    Contestant {
+        before: String::new(),
+        name: "dr-host".into(),
+        command: format!("{} -q {arguments}", host(bench)),
+        makes,
+        rounds: bench.rounds,
+    }
 }
 
 fn native_driver(bench: &Bench, arguments: &str, makes: &'static str) -> Contestant {

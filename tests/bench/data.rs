@@ -114,6 +114,45 @@ pub(crate) fn database(path: &Path, size: u64) -> Result<()> {
     Ok(())
 }
 
+/// Rows of a table of events as PostgreSQL's COPY reads them, of about this many bytes: numbers, a UUID, times, JSON, text.
+pub(crate) fn events(path: &Path, size: u64) -> Result<()> {
+    let mut rng = Rng::with_seed(SEED);
+    let words = Words::new(&mut rng);
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let (mut written, mut id) = (0, 0);
+    while written < size {
+        id += 1;
+        let uuid = format!(
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+            rng.u32(..),
+            rng.u16(..),
+            rng.u16(..4096),
+            rng.u16(..4096),
+            rng.u64(..1 << 48)
+        );
+        let mut at = || {
+            let (month, day, hour) = (rng.u8(1..=12), rng.u8(1..=28), rng.u8(..24));
+            format!("2026-{month:02}-{day:02} {hour:02}:{:02}:{:02}.{:06}+00", rng.u8(..60), rng.u8(..60), rng.u32(..1_000_000))
+        };
+        let (at, changed) = (at(), at());
+        let (customer, amount) = (rng.u32(..50_000), f64::from(rng.u32(..100_000)) / 100.0);
+        let details = format!(
+            r#"{{"sku": "{}-{}", "city": "{}", "quantity": {}, "currency": "EUR"}}"#,
+            words.some(&mut rng),
+            rng.u32(..10_000),
+            words.some(&mut rng),
+            rng.u8(1..9)
+        );
+        let length = rng.usize(100..300);
+        let note = words.text(length, &mut rng).replace('\n', " ");
+        let row = format!("{id}\t{uuid}\t{at}\t{changed}\t{customer}\t{amount:.2}\t{details}\t{note}\n");
+        out.write_all(row.as_bytes())?;
+        written += row.len() as u64;
+    }
+    out.flush()?;
+    Ok(())
+}
+
 fn file(path: &Path, size: u64, text: bool, words: &Words, rng: &mut Rng) -> Result<u64> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::component::component;
 use crate::data::{self, Media};
 use crate::measure::{Contestant, Measured, Result, contest, prepare};
+use crate::postgres::postgres;
 
 /// Where and at which scale the jobs run.
 pub(crate) struct Bench {
@@ -47,7 +48,8 @@ pub(crate) struct Outcome {
 pub(crate) type Job = (&'static str, fn(&Bench) -> Result<Vec<Outcome>>);
 
 /// All jobs. Each removes what it made.
-pub(crate) const JOBS: [Job; 6] = [
+pub(crate) const JOBS: [Job; 7] = [
+    ("postgres", postgres),
     ("media", media),
     ("media-ten", media_ten),
     ("sqlite", sqlite),
@@ -182,16 +184,16 @@ impl Bench {
         Ok(fs::write(self.path(file), text)?)
     }
 
-    fn ours(&self, arguments: &str, makes: &'static str) -> Contestant {
+    pub(crate) fn ours(&self, arguments: &str, makes: &'static str) -> Contestant {
         let command = format!("{} -q {arguments}", self.host.display());
-        Contestant { name: "dr-host".into(), command, makes, rounds: self.rounds }
+        Contestant { before: String::new(), name: "dr-host".into(), command, makes, rounds: self.rounds }
     }
 
-    fn theirs(&self, name: &str, command: &str, makes: &'static str, rounds: usize) -> Contestant {
-        Contestant { name: name.into(), command: command.into(), makes, rounds }
+    pub(crate) fn theirs(&self, name: &str, command: &str, makes: &'static str, rounds: usize) -> Contestant {
+        Contestant { before: String::new(), name: name.into(), command: command.into(), makes, rounds }
     }
 
-    pub(crate) fn compare<const N: usize>(&self, job: &str, ours: Contestant, peers: [(Contestant, f64); N]) -> Result<Outcome> {
+    pub(crate) fn compare(&self, job: &str, ours: Contestant, peers: impl IntoIterator<Item = (Contestant, f64)>) -> Result<Outcome> {
         eprintln!("{job}");
         let (mut contestants, mut goals) = (vec![ours], Vec::new());
         for (peer, goal) in peers {

@@ -4,6 +4,7 @@ mod component;
 mod data;
 mod jobs;
 mod measure;
+mod postgres;
 mod report;
 mod results;
 

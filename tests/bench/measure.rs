@@ -25,6 +25,8 @@ pub(crate) struct Sample {
 pub(crate) struct Contestant {
     /// How the table names it.
     pub(crate) name: String,
+    /// What has to be done before it, and is not measured: a command for `bash`, or nothing.
+    pub(crate) before: String,
     /// The command, for `bash`.
     pub(crate) command: String,
     /// What it makes, below the work directory: removed before every run and after the last.
@@ -98,6 +100,7 @@ pub(crate) fn first_line(command: &str) -> String {
 fn take_turn(work: &Path, contestant: &Contestant) -> Result<Sample> {
     let clear = format!("rm -rf {}", contestant.makes);
     prepare(work, &clear)?;
+    prepare(work, &contestant.before)?;
     // What the last run left to be written must not be this one's burden.
     prepare(work, "sync -f .")?;
     let sample = run(work, &contestant.command)?;
@@ -108,7 +111,7 @@ fn take_turn(work: &Path, contestant: &Contestant) -> Result<Sample> {
 fn run(work: &Path, command: &str) -> Result<Sample> {
     let start = Instant::now();
     let child = Command::new("bash")
-        .args(["-c", &format!("set -eo pipefail; {command}")])
+        .args(["-c", &format!("set -eo pipefail\n{command}")])
         .current_dir(work)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
