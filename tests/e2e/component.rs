@@ -3,6 +3,7 @@
 mod cache;
 mod entries;
 mod files;
+mod grants;
 mod limits;
 mod moments;
 

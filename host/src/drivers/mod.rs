@@ -5,7 +5,7 @@
 //!
 //! To add a native driver: one file (or folder) here with a [`Kind`], and one line in [`registry`]. Nothing else names it.
 
-mod component;
+pub mod component;
 mod context;
 mod filesystem;
 mod media;

@@ -9,7 +9,8 @@ use super::bindings::{Exports, Told};
 use super::call::Archive;
 use super::clock::{Allowance, Clock, Overdue, Total};
 use super::ended;
-use super::guest::{NoRequests, World};
+use super::grants::{Denials, Matched};
+use super::guest::World;
 use super::instance::{self, Collecting, Instance, Lost};
 use super::limits::{BRIEF, Limits};
 use super::load::Loaded;
@@ -17,8 +18,7 @@ use super::log::Log;
 use super::settings::Configured;
 use crate::archive::{Reader, Writer};
 use crate::drivers::{Context, Description, Driver, Ended, LinkColumn, Outcome, PointInTime, SHA256, Survey};
-use crate::error::{Error, Result};
-use crate::redact::Redactor;
+use crate::error::{Error, ErrorKind, Result};
 
 /// One set's component.
 pub(super) struct Adapter {
@@ -26,6 +26,10 @@ pub(super) struct Adapter {
     loaded: Arc<Loaded>,
     limits: Arc<Limits>,
     log: Arc<Log>,
+    /// What it may touch.
+    matched: Matched,
+    /// What was denied to it.
+    denials: Denials,
     /// The configuration as the component gets it.
     config: String,
     /// Lives through the moments of a run; made by the first.
@@ -38,11 +42,12 @@ pub(super) struct Adapter {
 
 impl Adapter {
     /// For a component that is loaded.
-    pub(super) fn new(settings: Configured, loaded: Arc<Loaded>) -> Self {
+    pub(super) fn new(settings: Configured, loaded: Arc<Loaded>, matched: Matched) -> Self {
         let limits = Arc::new(settings.limits.clone());
-        let log = Log::new(limits.log, Redactor::default());
+        let log = Log::new(limits.log, matched.redactor());
         let config = settings.config.to_string();
-        Self { settings, loaded, limits, log, config, instance: None, lost: None, spent: Duration::ZERO }
+        let denials = Denials::default();
+        Self { settings, loaded, limits, log, matched, denials, config, instance: None, lost: None, spent: Duration::ZERO }
     }
 
     /// Calls a moment under its clock: in the instance that there is, or a first one.
@@ -76,6 +81,7 @@ impl Adapter {
         let answered = instance::drive(&clock, collecting, call(&instance.exports, told));
         self.spent += clock.elapsed();
         let left = instance.store.data_mut().call.take();
+        let denied = self.tell_denials(context);
         let error = match answered {
             Ok(answer) => {
                 self.instance = Some(instance);
@@ -93,12 +99,15 @@ impl Adapter {
             }
         };
         let lines = self.log.end();
-        Err(if error.is_cancelled() { error } else { ended::with_last_lines(error, lines) })
+        Err(if error.is_cancelled() { error } else { ended::with_last_lines(ended::with_denial(error, denied), lines) })
     }
 
     /// Makes an instance.
     fn instantiate(&mut self, context: &Context, clock: &Clock) -> Result<Instance> {
-        let world = World { wasi: instance::wasi(&self.log).build(), hooks: Box::new(NoRequests), secrets: Arc::default() };
+        let rights = self.matched.rights(&self.denials);
+        let mut wasi = instance::wasi(&self.log);
+        rights.enter(&mut wasi)?;
+        let world = World { wasi: wasi.build(), rights };
         let mut store = instance::store(&self.loaded.prepared, world, &self.limits, &self.log);
         match instance::drive(clock, None, self.loaded.prepared.instantiate(&mut store)) {
             Ok(exports) => Ok(Instance { store, exports }),
@@ -163,6 +172,20 @@ impl Adapter {
         said.into_iter().map(|(key, value)| (self.log.clean(&key), self.log.clean(&value))).collect()
     }
 
+    /// Tells the person what was denied in this moment; gives the first.
+    fn tell_denials(&self, context: &Context) -> Option<String> {
+        let denied: Vec<String> = self.denials.take().iter().map(|what| self.log.clean(what)).collect();
+        denied.iter().for_each(|what| context.warn(what));
+        denied.into_iter().next()
+    }
+
+    /// A component lists its directories by itself: nothing can be left out of them.
+    fn leave_nothing_out(&self, context: &Context) -> Result<()> {
+        let Some(path) = context.leave_out.first() else { return Ok(()) };
+        let message = format!("`{}` lies in a directory that the driver may write, and a component cannot leave it out", path.display());
+        Err(Error::new(ErrorKind::InvalidConfig, message).hint("put it elsewhere, or grant a directory that does not hold it"))
+    }
+
     fn without_secrets(&self, error: Error) -> Error {
         let clean = |text: &str| self.log.clean(text);
         error.map_texts(clean)
@@ -178,6 +201,7 @@ impl Driver for Adapter {
             ("contract".to_owned(), self.loaded.contract.version().to_owned()),
         ]);
         details.extend(self.limits.lines());
+        details.extend(self.matched.details());
         Description {
             name: described.name.clone(),
             version: described.version.clone(),
@@ -195,11 +219,15 @@ impl Driver for Adapter {
         survey.details.push(("summary".into(), described.summary.clone()));
         survey.details.push((SHA256.into(), self.loaded.sha256.clone()));
         survey.details.push(("contract".into(), self.loaded.contract.version().into()));
+        survey.details.extend(self.matched.lines());
         survey.details.extend(self.limits.lines());
+        survey.warnings = self.matched.warnings();
+        survey.occupies = self.matched.occupies();
         survey
     }
 
     fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {
+        self.leave_nothing_out(context)?;
         self.moment(context, Archive::None, None, async |exports, told| exports.before_dump(told).await)
             .map(|point| PointInTime { details: self.clean(point.details), ..point })
     }
@@ -222,6 +250,7 @@ impl Driver for Adapter {
     }
 
     fn before_restore(&mut self, context: &Context, source: &dyn Reader) -> Result<()> {
+        self.leave_nothing_out(context)?;
         self.reading(context, source, async |exports, told| exports.before_restore(told).await)
     }
 

@@ -1,5 +1,6 @@
 //! What a component says of itself, and whether the host takes it at its word.
 
+use super::grants::Need;
 use crate::drivers::Worth;
 
 /// The longest of its short texts, and the longest schema, in bytes.
@@ -21,26 +22,6 @@ pub(super) struct Described {
     pub(super) worth: Worth,
     pub(super) has_columns: bool,
     pub(super) has_names: bool,
-}
-
-/// One thing that a driver needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Need {
-    pub(super) capability: Capability,
-    pub(super) target: String,
-    pub(super) reason: String,
-    pub(super) optional: bool,
-}
-
-/// What can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Capability {
-    Network,
-    ReadDirectory,
-    WriteDirectory,
-    Environment,
-    Secret,
-    Http,
 }
 
 impl Described {

@@ -47,6 +47,14 @@ pub(super) fn trapped(trap: &wasmtime::Error, refused: Option<&str>) -> Error {
     Error::new(ErrorKind::Other, format!("the driver's component trapped: {why}")).hint(REPORT)
 }
 
+/// Adds what was denied to the guest before, which is likely to be why it failed.
+pub(super) fn with_denial(error: Error, denied: Option<String>) -> Error {
+    match denied {
+        Some(denied) if error.advice().is_none() => error.hint(denied),
+        _ => error,
+    }
+}
+
 /// Adds what the guest said last.
 pub(super) fn with_last_lines(error: Error, lines: Vec<String>) -> Error {
     lines.into_iter().fold(error, |error, line| error.with("log", line))

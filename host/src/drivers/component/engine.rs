@@ -8,6 +8,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
 use super::bindings::Contract;
+use super::grants;
 use super::guest::Guest;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -42,6 +43,7 @@ pub(super) fn linker(contract: Contract) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine().map_err(|why| wasmtime::Error::msg(why.to_string()))?);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    grants::add_to_linker(&mut linker)?;
     contract.link(&mut linker)?;
     Ok(linker)
 }

@@ -15,7 +15,8 @@ use super::clock::{Allowance, Clock, Overdue, Total};
 use super::describe::Described;
 use super::ended;
 use super::engine::Running;
-use super::guest::{Guest, NoRequests, World};
+use super::grants::Matched;
+use super::guest::{Guest, World};
 use super::limits::{CALL, DESCRIBE, Limits};
 use super::log::{Log, Printed, Stream};
 use crate::cancel::Cancel;
@@ -55,7 +56,7 @@ pub(super) fn store(prepared: &Prepared, world: World, limits: &Arc<Limits>, log
 /// A context of WASI in which nothing is granted: clocks, randomness, and streams that end in the log.
 pub(super) fn wasi(log: &Arc<Log>) -> WasiCtxBuilder {
     let mut wasi = WasiCtxBuilder::new();
-    wasi.stdout(Printed::new(log, Stream::Output)).stderr(Printed::new(log, Stream::Error)).allow_tcp(false).allow_udp(false);
+    wasi.stdout(Printed::new(log, Stream::Output)).stderr(Printed::new(log, Stream::Error));
     wasi
 }
 
@@ -66,7 +67,7 @@ pub(super) fn wasi(log: &Arc<Log>) -> WasiCtxBuilder {
 pub(super) fn describe(prepared: &Prepared) -> Result<Described> {
     let limits = Arc::new(Limits::default());
     let log = Log::new(0, crate::redact::Redactor::default());
-    let world = World { wasi: wasi(&log).build(), hooks: Box::new(NoRequests), secrets: Arc::default() };
+    let world = World { wasi: wasi(&log).build(), rights: Matched::nothing() };
     let mut store = store(prepared, world, &limits, &log);
     let clock = Clock::start(Allowance { idle: DESCRIBE * 2, total: Some(Total::fixed(DESCRIBE)) }, Cancel::new());
     let answered = drive(&clock, None, async {

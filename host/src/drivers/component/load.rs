@@ -32,6 +32,8 @@ pub(super) struct Loaded {
     pub(super) described: Described,
     /// The JSON Schema of its configuration.
     pub(super) schema: serde_json::Value,
+    /// The names of what it imports.
+    pub(super) imports: Vec<String>,
 }
 
 /// Reads a file that may be a component; its bytes and their SHA-256.
@@ -77,7 +79,7 @@ fn make(path: &Path, bytes: &[u8], sha256: &str) -> Result<Loaded> {
         Error::new(ErrorKind::InvalidConfig, format!("`{}` describes itself badly: {why}", path.display()))
             .hint("this is a bug of the driver: report it to its author")
     })?;
-    Ok(Loaded { sha256: sha256.to_owned(), contract, prepared, described, schema })
+    Ok(Loaded { sha256: sha256.to_owned(), contract, prepared, described, schema, imports: imports(&component) })
 }
 
 /// Whether it begins like a component; else what it is more likely to be.
@@ -118,9 +120,7 @@ fn compile(path: &Path, bytes: &[u8], sha256: &str) -> Result<Component> {
 
 fn prepare(path: &Path, component: &Component, contract: Contract) -> Result<Prepared> {
     let linker = linker(contract).map_err(|why| unsupported(path, &format!("{why:#}")))?;
-    let ty = component.component_type();
-    let imports = ty.imports(component.engine()).map(|(name, _)| name.to_owned());
-    let unknown: Vec<String> = imports.filter(|name| !is_known(name)).collect();
+    let unknown: Vec<String> = imports(component).into_iter().filter(|name| !is_known(name)).collect();
     if !unknown.is_empty() {
         let list: Vec<_> = unknown.iter().take(20).map(|name| format!("`{}`", name.escape_debug())).collect();
         let why = format!("it imports what this host does not have: {}", list.join(", "));
@@ -128,6 +128,11 @@ fn prepare(path: &Path, component: &Component, contract: Contract) -> Result<Pre
     }
     let linked = linker.instantiate_pre(component).and_then(|linked| contract.prepare(linked));
     linked.map_err(|why| unsupported(path, &format!("it does not fit version {} of the contract: {why:#}", contract.version())))
+}
+
+/// The names of what a component imports.
+fn imports(component: &Component) -> Vec<String> {
+    component.component_type().imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Whether an import may be one that the host has: its package and version say so, its shape is checked when it is linked.

@@ -3,7 +3,7 @@
 //!
 //! From a file to a driver: [`settings`], [`load`] (with the [`cache`] of compiled code), [`describe`] (what it says of itself),
 //! [`adapter`] (the [`Driver`] that calls it). Of a running one: [`engine`] and its ticks, [`instance`] (one call, driven under its
-//! [`clock`]), [`guest`] (what belongs to an instance), [`call`] and [`handle`] (what one call may use, and for how long),
+//! [`clock`]), [`grants`] (what it may touch), [`guest`] (what belongs to an instance), [`call`] and [`handle`] (what one call may use, and for how long),
 //! [`beside`] (the thread that waits for the archive), [`limits`], [`log`], [`ended`] (its end, in words). Only [`bindings`] knows the versions of
 //! the contract.
 
@@ -17,13 +17,17 @@ mod describe;
 mod ended;
 mod engine;
 mod failure;
+mod grants;
 mod guest;
 mod handle;
+mod inspect;
 mod instance;
 mod limits;
 mod load;
 mod log;
 mod settings;
+
+pub use self::inspect::{Inspection, NeedView, inspect};
 
 use self::adapter::Adapter;
 use self::failure::Failure;
@@ -67,11 +71,12 @@ impl Kind for Component {
         }
         let loaded = load::load(&configured.path, &bytes, &sha256).map_err(|error| at("/component", &error))?;
         let mistakes = schema::check(&loaded.described.name, &loaded.schema, &configured.config);
-        if mistakes.is_empty() {
-            Ok(Box::new(Adapter::new(configured, loaded)))
-        } else {
-            Err(mistakes.into_iter().map(in_config).collect())
+        if !mistakes.is_empty() {
+            return Err(mistakes.into_iter().map(in_config).collect());
         }
+        let matched = configured.grants.matched(&loaded.described.needs, &configured.config, &loaded.schema);
+        let problems = matched.problems();
+        if problems.is_empty() { Ok(Box::new(Adapter::new(configured, loaded, matched))) } else { Err(problems) }
     }
 }
 

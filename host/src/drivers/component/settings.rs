@@ -1,11 +1,13 @@
 //! The settings of a `component` set, and what they come to.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::grants::{GrantOptions, Grants};
 use super::limits::{LimitOptions, Limits};
 use crate::drivers::{SettingError, Settings};
 
@@ -20,6 +22,14 @@ pub(super) struct Options {
     /// The driver's own configuration, by the schema that the driver has for it.
     #[serde(default)]
     config: Map<String, Value>,
+    /// What it may touch, of what it says that it needs.
+    #[serde(default)]
+    #[expect(dead_code, reason = "for the schema: `Grants` reads it with the places of its mistakes")]
+    grant: GrantOptions,
+    /// Secrets that it may ask for, by their names: `password = "${REDIS_PASSWORD}"`. They are struck out of all that it says.
+    #[serde(default)]
+    #[expect(dead_code, reason = "for the schema, as `grant`")]
+    secrets: BTreeMap<String, String>,
     /// What it may use.
     #[serde(default)]
     limit: LimitOptions,
@@ -36,6 +46,8 @@ pub(super) struct Configured {
     pub(super) pin: Option<String>,
     /// The driver's own configuration.
     pub(super) config: Value,
+    /// What it may touch.
+    pub(super) grants: Grants,
     /// What it may use.
     pub(super) limits: Limits,
 }
@@ -57,7 +69,8 @@ impl Configured {
                 .push(SettingError::new("/sha256", "this is no SHA-256").hint("it has 64 hexadecimal digits, as `sha256sum` prints them"));
         }
         let limits = Limits::read(&options.limit).map_err(|wrong| errors.extend(wrong)).unwrap_or_default();
+        let grants = Grants::read(settings).map_err(|wrong| errors.extend(wrong)).unwrap_or_default();
         let (path, config) = (settings.path(&options.component), Value::Object(options.config));
-        if errors.is_empty() { Ok(Self { path, spelt: options.component, pin, config, limits }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { path, spelt: options.component, pin, config, grants, limits }) } else { Err(errors) }
     }
 }

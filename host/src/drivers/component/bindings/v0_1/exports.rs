@@ -3,7 +3,8 @@
 use wasmtime::component::Resource;
 use wasmtime::{Result, Store};
 
-use super::super::super::describe::{Capability, Described, Need};
+use super::super::super::describe::Described;
+use super::super::super::grants::{Capability, Need};
 use super::super::super::guest::Guest;
 use super::super::super::handle::{LinkSink, Reader, Ticket, Writer};
 use super::super::Told;

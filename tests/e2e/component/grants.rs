@@ -1,0 +1,188 @@
+//! What a component may touch: what it needs and is granted, checked on each use; what is denied is told to it, and to the person.
+
+mod attempts;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+
+use dr_host_tests::component::Guest;
+use dr_host_tests::host::Ended;
+
+use self::attempts::{HOME, Outcome, connecting, listing_variables, opening, reading_secret, resolving};
+use super::Place;
+
+/// The numbers of capabilities in the contract.
+const NETWORK: u8 = 0;
+const READ: u8 = 1;
+const WRITE: u8 = 2;
+const ENVIRONMENT: u8 = 3;
+const SECRET: u8 = 4;
+
+/// The line that a person reads of a denial, as a whole.
+#[track_caller]
+fn told(ended: &Ended, line: &str) {
+    assert!(ended.stderr.lines().any(|said| said == format!("warning: state: {line}")), "`{line}` is not told\n{ended}");
+}
+
+#[test]
+fn a_connection_that_is_not_granted_is_denied_and_the_grant_named() {
+    let guest = connecting([10, 0, 0, 5], 6379, Outcome::Denied).needs(NETWORK, "*", true);
+    let place = Place::new(&guest, "");
+    let ended = place.dump().expect(1);
+    told(&ended, r#"the driver tried to connect to 10.0.0.5:6379; to allow it: grant.net = ["10.0.0.5:6379"]"#);
+    assert!(ended.stderr.contains("access-denied, as it should"), "{ended}");
+    assert!(!place.has_archive());
+}
+
+#[test]
+fn a_connection_that_the_driver_does_not_declare_is_denied_too() {
+    let place = Place::new(&connecting([10, 0, 0, 5], 6379, Outcome::Denied), "grant.net = [\"10.0.0.0/8\"]\n");
+    let ended = place.dump().expect(1);
+    told(
+        &ended,
+        "the driver tried to connect to 10.0.0.5:6379, which is granted, and which it does not declare as a need: a fault of the driver",
+    );
+    told(&ended, "grant.net = [\"10.0.0.0/8\"] is granted in vain: the driver does not need it");
+}
+
+#[test]
+fn a_connection_that_is_granted_is_made() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = server.local_addr().expect("an address").port();
+    let guest = connecting([127, 0, 0, 1], port, Outcome::Allowed).needs(NETWORK, "/address", false);
+    let schema = r#"{"type":"object","properties":{"address":{"type":"string"}}}"#;
+    for granted in [format!("127.0.0.1:{port}"), "127.0.0.0/8".into(), "127.0.0.1".into()] {
+        let settings = format!("config.address = \"127.0.0.1:{port}\"\ngrant.net = [\"{granted}\"]\n");
+        let place = Place::new(&guest.clone().schema(schema), &settings);
+        place.dump().expect(0);
+        server.accept().expect("the component came");
+    }
+}
+
+#[test]
+fn names_are_resolved_where_they_are_granted_and_numbers_always() {
+    let denied = Place::new(&resolving("evil.example", Outcome::Denied).needs(NETWORK, "*", true), "grant.net = [\"10.0.0.0/8\"]\n");
+    told(&denied.dump().expect(1), r#"the driver tried to resolve the name evil.example; to allow it: grant.net = ["evil.example:*"]"#);
+    let number = Place::new(&resolving("192.0.2.1", Outcome::Allowed), "");
+    number.dump().expect(0);
+    let granted =
+        Place::new(&resolving("localhost", Outcome::Allowed).needs(NETWORK, "localhost:80", false), "grant.net = [\"localhost:*\"]\n");
+    granted.dump().expect(0);
+}
+
+/// A directory with a file, a secret beside it, and a link from the one to the other.
+fn with_directory(guest: &Guest, grant: &str) -> Place {
+    let place = Place::new(guest, grant);
+    fs::create_dir(place.path("data")).expect("a directory");
+    fs::write(place.path("data/file"), "inside").expect("a file");
+    fs::write(place.path("secret"), "outside").expect("a file");
+    symlink("../secret", place.path("data/link")).expect("a link");
+    place
+}
+
+const DATA: &str = "grant.read = [{ path = \"data\", guest = \"/data\" }]\n";
+
+#[test]
+fn a_granted_directory_is_read_and_not_left() {
+    let read = |path: &str, outcome| opening(path, false, outcome).needs(READ, "data", false);
+    with_directory(&read("file", Outcome::Allowed), DATA).dump().expect(0);
+    for path in ["../secret", "link", "/etc/passwd", "./../secret"] {
+        let ended = with_directory(&read(path, Outcome::NotPermitted), DATA).dump().expect(1);
+        told(&ended, &format!("the driver tried to leave the directory /data by `{path}`; no grant allows it"));
+        assert!(ended.stderr.contains("not-permitted, as it should"), "{ended}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_granted_to_be_read_is_not_written() {
+    let write = |outcome| opening("new", true, outcome).needs(READ, "data", false).needs(WRITE, "data", true);
+    let place = with_directory(&write(Outcome::NotPermitted), DATA);
+    told(&place.dump().expect(1), r#"the driver tried to write `new` below /data; to allow it: grant.write = ["/data"]"#);
+    assert!(!place.path("data/new").exists());
+    let place = with_directory(&write(Outcome::Allowed), "grant.write = [{ path = \"data\", guest = \"/data\" }]\n");
+    place.dump().expect(0);
+    assert!(place.path("data/new").exists());
+}
+
+#[test]
+fn no_directory_is_there_that_is_not_granted() {
+    let ended = Place::new(&opening("etc/passwd", false, Outcome::Nothing).needs(READ, "etc", true), "").dump().expect(1);
+    assert!(ended.stderr.contains("there is no directory, as it should"), "{ended}");
+}
+
+#[test]
+fn of_the_environment_only_what_is_granted_is_seen() {
+    let guest = listing_variables().needs(ENVIRONMENT, "SHOWN", false).needs(ENVIRONMENT, "OTHER", true);
+    let mut place = Place::new(&guest, "grant.env = [\"SHOWN\", \"HIDDEN\"]\n");
+    place.host = place.host.env("SHOWN", "yes, this").env("OTHER", "not that").env("HIDDEN", "nor this");
+    let ended = place.host.run(["dump", "out.zip", "-v"]).expect(0);
+    assert!(ended.stderr.contains("variable: SHOWN") && ended.stderr.contains("value: yes, this"), "{ended}");
+    assert!(!ended.stderr.contains("not that") && !ended.stderr.contains("nor this") && !ended.stderr.contains(HOME), "{ended}");
+}
+
+#[test]
+fn a_secret_is_given_by_name_and_struck_out_of_all_that_the_driver_says() {
+    let guest = reading_secret("pin").needs(SECRET, "pin", false);
+    let mut place = Place::new(&guest, "secrets = { pin = \"${ANY_NAME}\" }\n");
+    place.host = place.host.env("ANY_NAME", "zebra-crossing");
+    let ended = place.host.run(["dump", "out.zip", "-vv"]).expect(1);
+    assert!(ended.stderr.contains("***"), "{ended}");
+    let plan = place.host.run(["plan"]).expect(0);
+    for said in [&ended.stdout, &ended.stderr, &plan.stdout, &plan.stderr] {
+        assert!(!said.contains("zebra"), "{said}");
+    }
+    let denied = Place::new(&reading_secret("pin").needs(SECRET, "pin", true), "").dump().expect(1);
+    told(&denied, "the driver tried to read the secret pin; to allow it: secrets.pin = \"${PIN}\"");
+}
+
+#[test]
+fn what_is_missing_is_a_problem_before_anything_runs() {
+    let guest = Guest::new().needs(NETWORK, "/address", false).needs(READ, "keys", false).needs(SECRET, "token", true);
+    let guest = guest.schema(r#"{"type":"object","properties":{"address":{"type":"string","default":"127.0.0.1:6379"}}}"#);
+    let ended = Place::new(&guest, "grant = { env = [\"TZ\"] }\n").dump().expect(2);
+    assert_eq!(
+        ended.stderr,
+        "error: dumprestore.toml:7:9: the driver needs what it is not granted: to connect to `127.0.0.1:6379` (the test wants it); to \
+         read `/keys` (the test wants it)\n  7 | grant = { env = [\"TZ\"] }\n    |         ^^^^^^^^^^^^^^^^\nhint: to allow it: \
+         grant.net = [\"127.0.0.1:6379\"], grant.read = [\"/keys\"]\n"
+    );
+}
+
+#[test]
+fn bad_grants_show_file_and_line() {
+    let ended = Place::new(&Guest::new(), "[set.grant]\nnet = [\"redis\"]\nenv = [\"A=B\"]\nrread = []\n").dump().expect(2);
+    assert!(ended.stderr.contains("unknown key `rread`"), "{ended}");
+    let ended = Place::new(&Guest::new(), "[set.grant]\nnet = [\"redis\"]\nenv = [\"A=B\"]\n").dump().expect(2);
+    assert!(ended.stderr.contains("dumprestore.toml:8:8: the port of `redis` is missing"), "{ended}");
+    assert!(ended.stderr.contains("dumprestore.toml:9:8: `A=B` is no name of a variable"), "{ended}");
+}
+
+#[test]
+fn plan_and_manifest_show_what_is_needed_granted_missing_and_in_vain() {
+    let guest = Guest::new().needs(NETWORK, "10.0.0.5:6379", false).needs(SECRET, "token", true).needs(SECRET, "pin", true);
+    let place = Place::new(&guest, "grant = { net = [\"10.0.0.0/8\", \"db:1\"] }\nsecrets = { pin = \"zebra-crossing\" }\n");
+    let plan = place.host.run(["plan"]).expect(0);
+    for line in [
+        "needs: to connect to `10.0.0.5:6379` (the test wants it): granted",
+        "can use: the secret `token` (the test wants it): not granted",
+        "can use: the secret `pin` (the test wants it): granted",
+        "granted in vain: grant.net = [\"db:1\"]",
+    ] {
+        assert!(plan.stdout.lines().any(|said| said.trim() == line), "`{line}` is missing: {plan}");
+    }
+    place.dump().expect(0);
+    let list = place.host.run(["list", "--json", "out.zip"]).expect(0);
+    let list: serde_json::Value = serde_json::from_str(&list.stdout).expect("a document");
+    let record = list["manifest"]["sets"][0].to_string();
+    assert!(record.contains(r#""grant.net":"10.0.0.5:6379""#) && record.contains(r#""secrets":"pin""#), "{record}");
+    assert!(!record.contains("zebra"), "{record}");
+}
+
+#[test]
+fn an_archive_is_not_written_where_the_driver_may_write() {
+    let guest = Guest::new().needs(WRITE, "data", false);
+    let place = Place::new(&guest, "grant.write = [{ path = \".\", guest = \"/data\" }]\n");
+    let ended = place.dump().expect(1);
+    assert!(ended.stderr.contains("lies in a directory that the driver may write, and a component cannot leave it out"), "{ended}");
+}
