@@ -43,6 +43,7 @@ pub(super) enum Command {
     Verify(VerifyArguments),
     Plan(PlanArguments),
     Init(InitArguments),
+    Driver(DriverArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
 }
@@ -203,6 +204,92 @@ pub(super) struct InitArguments {
     pub(super) sets: SetArguments,
 }
 
+/// Write, inspect and test a driver of your own
+#[derive(Debug, Args)]
+pub(super) struct DriverArguments {
+    #[command(subcommand)]
+    pub(super) command: DriverCommand,
+}
+
+/// What is to be done about a driver.
+#[derive(Debug, Subcommand)]
+pub(super) enum DriverCommand {
+    New(NewArguments),
+    Inspect(InspectArguments),
+    Test(TestArguments),
+    /// Print the contract that a driver fulfils
+    Wit,
+}
+
+/// Make the project of a new driver: it builds, and passes its own test as made
+#[derive(Debug, Args)]
+#[command(after_help = TABLE)]
+pub(super) struct NewArguments {
+    /// The driver's name, and the directory to make
+    pub(super) name: String,
+    /// The language to write it in
+    #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
+    pub(super) lang: LanguageArgument,
+}
+
+/// The languages in which a project can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LanguageArgument {
+    /// Rust, with wit-bindgen
+    Rust,
+}
+
+/// Show what a component is, what it needs, and what its imports make possible
+///
+/// Nothing is granted to it, and nothing of it runs but its description.
+#[derive(Debug, Args)]
+#[command(after_help = TABLE)]
+pub(super) struct InspectArguments {
+    /// The component, a file
+    #[arg(value_name = "COMPONENT")]
+    pub(super) component: PathBuf,
+}
+
+/// Hold a component to the contract
+///
+/// Dumps, restores and compares, and does to the driver what a host may do: a failing call at every position, cancellation, archives
+/// with nothing in them or with something missing. Places are filled by letting the driver restore archives that the test makes
+/// up, and looked at by letting it dump them again. In --config and --grant, DIR stands for a directory and NUMBER for a number
+/// that each place has for itself; what stands in such a place is thrown away.
+#[derive(Debug, Args)]
+#[command(after_help = TABLE)]
+pub(super) struct TestArguments {
+    /// The component, a file
+    #[arg(value_name = "COMPONENT")]
+    pub(super) component: PathBuf,
+    /// The driver's configuration, as JSON: '{"directory": "/data"}'
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(super) config: String,
+    /// What it may touch, as in a configuration's `grant`: net=127.0.0.1:6379, write=DIR:/data; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = grant)]
+    pub(super) grant: Vec<(String, String)>,
+    /// A secret; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(super) secret: Vec<(String, String)>,
+    /// What a restore of it that fails may leave behind
+    #[arg(long, value_name = "WHAT", default_value = "anything")]
+    pub(super) leaves: LeavesArgument,
+    /// Only cases whose names hold this
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
+}
+
+/// What a failed restore may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LeavesArgument {
+    /// What stood there before
+    Nothing,
+    /// Whole items: each as it was before, or as the archive has it
+    Items,
+    /// Anything
+    Anything,
+}
+
 /// Print completions for a shell
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArguments {
@@ -216,6 +303,21 @@ pub(super) struct ManArguments {
     /// The directory to write the pages to; without it, the main page is printed
     #[arg(value_name = "DIR")]
     pub(super) directory: Option<PathBuf>,
+}
+
+/// Reads `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "write NAME=VALUE".into())
+}
+
+/// Reads a grant.
+fn grant(text: &str) -> Result<(String, String), String> {
+    let (key, value) = pair(text).map_err(|_| "write KEY=VALUE, as in net=127.0.0.1:6379".to_owned())?;
+    match key.as_str() {
+        "net" | "read" | "write" | "env" | "http" => Ok((key, value)),
+        _ => Err("one of net, read, write, env and http can be granted".into()),
+    }
 }
 
 /// Reads a SHA-256 in hexadecimal.

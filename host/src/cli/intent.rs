@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{Arguments, Command, CompressionArgument, ExtraArgument, OutputArguments, SetArguments};
+use super::args::{
+    Arguments, Command, CompressionArgument, DriverCommand, ExtraArgument, LanguageArgument, LeavesArgument, OutputArguments, SetArguments,
+};
 use super::completions::{Completions, Manual};
+use super::driver::{self, Driver};
 use super::dump::Dump;
 use super::exit::{Exit, Refused};
 use super::init::Init;
@@ -15,6 +18,7 @@ use super::plan::ShowPlan;
 use super::restore::Restore;
 use super::verify::Verify;
 use crate::config::{Compression, Environment};
+use crate::conformance::Atomicity;
 use crate::drivers::{Extra, Level, RestoreOptions};
 use crate::engine::event;
 use crate::plan::Selection;
@@ -54,6 +58,7 @@ pub(super) enum Task {
     Verify(Verify),
     Plan(ShowPlan),
     Init(Init),
+    Driver(Driver),
     Completions(Completions),
     Manual(Manual),
 }
@@ -99,6 +104,7 @@ impl Task {
             }
             Command::Plan(typed) => Self::Plan(ShowPlan { config: typed.config.config, selection: selection(typed.sets) }),
             Command::Init(typed) => Self::Init(Init { path: typed.path, selection: selection(typed.sets) }),
+            Command::Driver(typed) => Self::Driver(driver_command(typed.command)),
             Command::Completions(typed) => Self::Completions(Completions { shell: typed.shell }),
             Command::Man(typed) => Self::Manual(Manual { directory: typed.directory }),
         }
@@ -110,7 +116,7 @@ impl Task {
             Self::Dump(_) => Some(event::Command::Dump),
             Self::Restore(_) => Some(event::Command::Restore),
             Self::Verify(_) => Some(event::Command::Verify),
-            Self::List(_) | Self::Plan(_) | Self::Init(_) | Self::Completions(_) | Self::Manual(_) => None,
+            Self::List(_) | Self::Plan(_) | Self::Init(_) | Self::Driver(_) | Self::Completions(_) | Self::Manual(_) => None,
         }
     }
 
@@ -123,9 +129,32 @@ impl Task {
             Self::Verify(verify) => verify.run(output),
             Self::Plan(plan) => plan.run(output, around),
             Self::Init(init) => init.run(output, around),
+            Self::Driver(driver) => driver.run(output, around),
             Self::Completions(completions) => completions.run(output),
             Self::Manual(manual) => manual.run(output),
         }
+    }
+}
+
+fn driver_command(typed: DriverCommand) -> Driver {
+    match typed {
+        DriverCommand::New(typed) => match typed.lang {
+            LanguageArgument::Rust => Driver::New(driver::New { name: typed.name }),
+        },
+        DriverCommand::Inspect(typed) => Driver::Inspect(driver::Inspect { component: typed.component }),
+        DriverCommand::Test(typed) => Driver::Test(driver::Test {
+            component: typed.component,
+            config: typed.config,
+            grants: typed.grant,
+            secrets: typed.secret,
+            atomicity: match typed.leaves {
+                LeavesArgument::Nothing => Atomicity::Whole,
+                LeavesArgument::Items => Atomicity::Item,
+                LeavesArgument::Anything => Atomicity::None,
+            },
+            only: typed.only,
+        }),
+        DriverCommand::Wit => Driver::Wit(driver::Wit),
     }
 }
 

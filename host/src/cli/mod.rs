@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod completions;
+mod driver;
 mod dump;
 mod exit;
 mod init;

@@ -31,6 +31,13 @@ pub trait Subject {
         true
     }
 
+    /// Whether an archive that reaches the driver may hold such a name at all: the contract of components rules some out, so that
+    /// the host meets them, not the driver.
+    fn can_meet(&self, name: &EntryName) -> bool {
+        let _ = name;
+        true
+    }
+
     /// A column that has the names of all items, where the driver has columns for links to come from.
     fn column_of_names(&self) -> Option<LinkColumn> {
         None

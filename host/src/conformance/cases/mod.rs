@@ -57,6 +57,9 @@ pub(super) const ALL: &[(&str, CaseFn)] = &[
     ("cancelled at any time", cancel::at_any_time),
 ];
 
+/// The cases that say something of a driver also where it holds nothing that the suite makes up.
+pub(super) const NEED_NO_ITEMS: [&str; 2] = ["description and survey", "round trip: nothing"];
+
 /// Why a case ended early.
 pub(super) enum Stop {
     /// The driver broke the contract: how.
@@ -133,6 +136,11 @@ impl<'a> Suite<'a> {
     fn items<'n>(&self, items: impl IntoIterator<Item = (&'n [u8], Vec<u8>)>) -> Contents {
         let named = items.into_iter().map(|(name, content)| (EntryName::from_bytes(name), content));
         named.filter(|(name, content)| self.subject.holds(name, content)).collect()
+    }
+
+    /// Whether there is anything to work with.
+    pub(super) fn has_items(&self) -> bool {
+        !self.few().is_empty()
     }
 
     /// A few items of several sizes.
