@@ -2,6 +2,7 @@
 
 mod bucket;
 mod directory;
+mod postgres;
 mod sqlite;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use dr_host::error::{Error, ErrorKind, Result};
 
 use bucket::BucketSubject;
 use directory::DirectorySubject;
+use postgres::PostgresSubject;
 use sqlite::{Journal, SqliteSubject};
 
 /// Runs the whole suite; a failure shows the table of all cases.
@@ -37,6 +39,14 @@ fn media_in_a_directory_keeps_the_contract() {
 fn media_in_a_bucket_keeps_the_contract() {
     let subject = BucketSubject::new();
     let report = run(&subject, &Options { many: 300, large: 9 << 20, ..Options::default() });
+    assert!(report.passed(), "{report}");
+}
+
+/// Each place is a database that is made and dropped, and each restore runs `pg_restore` three times: somewhat fewer items.
+#[test]
+fn postgres_keeps_the_contract() {
+    let subject = PostgresSubject::new();
+    let report = run(&subject, &Options { many: 1000, large: 16 << 20, ..Options::default() });
     assert!(report.passed(), "{report}");
 }
 

@@ -48,8 +48,8 @@ pub(super) fn run<T>(mut command: Command, context: &Context, work: impl FnOnce(
             context.warn(format!("`{name}`: {warning}"));
         });
         match worked {
-            // That it writes no more is the consequence; the cause is what it says.
-            Err(error) if status.success() || is_ours(status) => Err(error),
+            // Whatever it says of it: it was us who stopped listening.
+            Err(error) => Err(error),
             Ok(value) if status.success() => Ok(value),
             _ => Err(failure(&name, status, &words)),
         }
@@ -108,12 +108,6 @@ fn end(child: &Child, signal: Signal) {
         // Fails where it has just ended, which is what is wanted.
         let _ = kill_process_group(group, signal);
     }
-}
-
-/// Whether it ended as those do that we asked to.
-fn is_ours(status: ExitStatus) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    [Signal::TERM, Signal::KILL, Signal::PIPE].iter().any(|signal| status.signal() == Some(signal.as_raw()))
 }
 
 /// The child's words, the first of them where they are many.
