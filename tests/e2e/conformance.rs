@@ -69,7 +69,7 @@ fn no_driver_of_the_registry_is_left_out() {
 }
 
 /// A driver of the registry, configured as by a file in `base`.
-fn configured(kind: &str, base: &Path, settings: serde_json::Value) -> Result<Box<dyn Driver>> {
+pub(crate) fn configured(kind: &str, base: &Path, settings: serde_json::Value) -> Result<Box<dyn Driver>> {
     let kind = registry::find(kind).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("no driver `{kind}` is registered")))?;
     let serde_json::Value::Object(values) = settings else {
         return Err(Error::new(ErrorKind::InvalidConfig, "settings are an object"));

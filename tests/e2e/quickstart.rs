@@ -102,6 +102,7 @@ fn the_quickstart_does_what_the_readme_says() {
     assert_eq!(rows(&checkout.path("green-shop/shop.db"), ".dump"), before);
     assert_eq!(rows(&checkout.path("green-shop/shop.db"), "PRAGMA user_version"), "3\n");
     assert!(checkout.path("green-shop/media/products/茶杯.png").is_file());
+    assert!(checkout.path("green-shop/notes/suppliers/茶.txt").is_file());
     assert_eq!(fs::read_link(checkout.path("green-shop/state/keys/current")).expect("it is a link"), Path::new("signing-2026.key"));
 }
 
@@ -140,7 +141,7 @@ fn a_release_is_rolled_back_as_the_readme_says() {
         "mkdir -p srv backup && cp -a examples/quickstart srv/shop && mkdir -p srv/shop/code srv/shop/state/outbox
          echo old > srv/shop/code/app; echo new > srv/shop/code/new; chmod 600 srv/shop/state/keys/signing-2026.key",
     );
-    let compare = "cd srv/shop && sqlite3 shop.db .dump && find code media state -printf '%p %m %y %l\\n' | sort && sha256sum $(find media -name '*.svg') code/app";
+    let compare = "cd srv/shop && sqlite3 shop.db .dump && find code media state notes -printf '%p %m %y %l\\n' | sort && sha256sum $(find media -name '*.svg') notes/*.txt code/app";
     let before = text(&checkout.type_in(compare));
 
     for block in commands_below("A release, rolled back") {
@@ -150,7 +151,8 @@ fn a_release_is_rolled_back_as_the_readme_says() {
         if block.contains("deploy") {
             checkout.type_in(
                 "cd srv/shop && sqlite3 shop.db \"UPDATE product SET price_cents = 0; DELETE FROM page\"
-                 rm media/products/teapot.svg && echo broken > media/.logo.svg && echo stray > media/new.svg && rm -r state/outbox",
+                 rm media/products/teapot.svg && echo broken > media/.logo.svg && echo stray > media/new.svg && rm -r state/outbox
+                 echo 'Closed for good.' > notes/opening-hours.txt && echo stray > notes/suppliers/new.txt",
             );
         }
     }
