@@ -232,3 +232,28 @@ fn the_largest_rows_survive_and_larger_ones_are_told() {
     let ended = run(&host, "shop", &["dump", "too-large.zip"]).expect(1);
     assert!(ended.stderr.contains("`public.film`"), "{ended}");
 }
+
+/// What a dump warns of stands in the manifest too.
+#[test]
+fn passwords_that_come_along_and_subscriptions_are_warned_of() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw;
+         CREATE USER MAPPING FOR postgres SERVER elsewhere OPTIONS (user 'shop', password 'zebra-1');",
+    );
+    server.sql("shop", "CREATE SUBSCRIPTION news CONNECTION 'host=nowhere password=zebra-2' PUBLICATION all_news WITH (connect = false)");
+    let (_directory, host) = shop(&server, "");
+    let dumped = run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+    for words in [
+        "user mapping of `postgres` for the foreign server `elsewhere`",
+        "the subscription `news` is restored disabled",
+        "the subscription `news` holds a password",
+    ] {
+        assert!(dumped.stderr.contains(words), "`{words}` is missing: {dumped}");
+    }
+    assert!(!dumped.stderr.contains("zebra"), "{dumped}");
+    let listed = run(&host, "-", &["list", "--json", "shop.zip"]).expect(0);
+    assert!(listed.stdout.contains("holds a password"), "the manifest has it: {listed}");
+}

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::child;
 use super::contents::{Contents, FORMAT, SCHEMA};
 use super::copier::Copier;
+use super::facts::Facts;
 use super::only::{self, Only};
 use super::order;
 use super::parts;
@@ -20,12 +21,12 @@ use super::properties;
 use super::recreate;
 use super::schema::to_database;
 use super::session::{Session, quoted};
-use super::settings::{Configured, Keep, Owner};
+use super::settings::{Configured, CopyFormat, Keep, Owner};
 use super::target;
 use super::team::Team;
 use crate::archive::Reader;
 use crate::drivers::{Context, Outcome, Unit};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, ErrorKind, IoContext, Result};
 use crate::name::EntryName;
 
 /// What our sessions set beside what all of them set. That commits do not wait for the disk is safe: the last thing that a
@@ -231,6 +232,7 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
     let server = settings.address.shown();
     if let Some(items) = context.items() {
         let (mut session, _) = Session::open(&settings.address, context)?;
+        check_format(session.version(context)?, facts)?;
         let only = Only::prepare(&mut session, context, contents, items)?;
         session.close()?;
         return Ok(Some(only));
@@ -245,13 +247,25 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
         target::refuse_inhabited(&mut session, context)?;
         session
     };
-    recreate::check_version(session.version(context)?, facts, program)?;
+    let version = session.version(context)?;
+    check_format(version, facts)?;
+    recreate::check_version(version, facts, program)?;
     missing.extend(facts.needs.missing(&mut session, context, settings)?);
     missing.sort();
     missing.dedup_by(|one, other| one.0 == other.0);
     session.close()?;
     facts.needs.judge(context, &server, missing)?;
     Ok(None)
+}
+
+/// Rows in binary are as one major version has them in memory.
+fn check_format(version: u32, facts: &Facts) -> Result<()> {
+    let (here, there) = (version / 10_000, facts.server_version / 10_000);
+    if facts.copy_format == CopyFormat::Text || here == there {
+        return Ok(());
+    }
+    let message = format!("the rows were dumped in binary by PostgreSQL {there}, and the server here is PostgreSQL {here}");
+    Err(Error::new(ErrorKind::Unsupported, message).hint(format!("restore into PostgreSQL {there}, or dump with `copy_format = \"text\"`")))
 }
 
 /// What the user's own settings for sessions are, and ours.
