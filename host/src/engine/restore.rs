@@ -52,7 +52,7 @@ impl<'a> Restore<'a> {
     /// Checks the archive, then calls every `before_restore`, in turn, also after one failed. The archive's records, by
     /// position.
     fn before(&self, options: &RestoreOptions) -> Result<Vec<&'a SetRecord>, Stopped> {
-        self.archive.examine().map_err(|error| self.run.fail_alone(&error))?;
+        self.archive.examine(self.run.interrupt()).map_err(|error| self.run.fail_alone(&error))?;
         if options.destroys() {
             self.run.log(Level::Info, "the whole archive is verified first, since something will be thrown away for it");
             undamaged(&self.run, self.archive)?;

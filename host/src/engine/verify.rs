@@ -45,7 +45,7 @@ pub(super) fn undamaged(run: &Run, archive: &ArchiveReader) -> Result<(), Stoppe
 
 /// Reads the entries of some sets; every one that is damaged is a failure.
 fn entries(run: &Run, archive: &ArchiveReader, sets: &[&SetRecord]) -> Result<(), Stopped> {
-    archive.examine().map_err(|error| run.fail_alone(&error))?;
+    archive.examine(run.interrupt()).map_err(|error| run.fail_alone(&error))?;
     let mut whole = Ok(());
     for record in sets {
         let through = Mutex::new(Totals::default());
@@ -108,7 +108,7 @@ fn links(run: &Run, archive: &ArchiveReader, sets: &[&SetRecord]) -> Result<(), 
             run.log(Level::Info, &format!("the link from `{column}` of `{from}` to `{to}` is not checked: one of the sets is left out"));
             continue;
         }
-        let check = check(archive, link, &mut targets).map_err(|error| run.fail_alone(&error))?;
+        let check = check(archive, link, &mut targets, run.interrupt()).map_err(|error| run.fail_alone(&error))?;
         if check != link.check {
             let LinkRecord { from, column, to, check: said, .. } = link;
             let message = format!(
@@ -121,13 +121,18 @@ fn links(run: &Run, archive: &ArchiveReader, sets: &[&SetRecord]) -> Result<(), 
     whole
 }
 
-fn check<'a>(archive: &ArchiveReader, link: &'a LinkRecord, targets: &mut BTreeMap<&'a SetPath, Targets>) -> Result<LinkCheck> {
+fn check<'a>(
+    archive: &ArchiveReader,
+    link: &'a LinkRecord,
+    targets: &mut BTreeMap<&'a SetPath, Targets>,
+    cancel: &Cancel,
+) -> Result<LinkCheck> {
     let entries = link::targets(targets, &link.to, || {
         let record = archive.manifest().sets.iter().find(|record| record.path == link.to);
         let record = record.ok_or_else(|| Error::corrupt(format!("the manifest has a link to `{}`, and no such set", link.to)))?;
-        Targets::collect(record.totals.entries, archive.names(record)?)
+        Targets::collect(record.totals.entries, archive.names(record, cancel)?)
     })?;
-    entries.check(link::naming(&link.strip_prefix, &link.prefix), archive.values(link)?)
+    entries.check(link::naming(&link.strip_prefix, &link.prefix), archive.values(link, cancel)?)
 }
 
 /// An archive that was read.

@@ -85,9 +85,9 @@ impl ArchiveReader {
     /// overlaps, sizes that the file cannot hold, indexes that disagree. To be called before a restore's first write.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] with everything that was found, as details.
-    pub fn examine(&self) -> Result<()> {
-        self.catalog().map(drop)
+    /// [`ErrorKind::Corrupt`] with everything that was found, as details; the run is cancelled.
+    pub fn examine(&self, cancel: &Cancel) -> Result<()> {
+        self.catalog(cancel).map(drop)
     }
 
     /// A set's entries.
@@ -95,7 +95,7 @@ impl ArchiveReader {
     /// # Errors
     /// As [`ArchiveReader::examine`].
     pub fn set(&self, record: &SetRecord, cancel: &Cancel) -> Result<Box<dyn Reader>> {
-        let (catalog, number) = (self.catalog()?, self.number_of(record)?);
+        let (catalog, number) = (self.catalog(cancel)?, self.number_of(record)?);
         Ok(Box::new(set::SetReader::new(self.file.clone(), catalog, record, number, cancel.clone())))
     }
 
@@ -103,11 +103,12 @@ impl ArchiveReader {
     ///
     /// # Errors
     /// As [`ArchiveReader::examine`]; each item: the list is damaged.
-    pub fn values(&self, link: &LinkRecord) -> Result<impl Iterator<Item = Result<String>>> {
-        let entry = self.catalog()?.own(&link.values)?;
+    pub fn values(&self, link: &LinkRecord, cancel: &Cancel) -> Result<impl Iterator<Item = Result<String>>> {
+        let entry = self.catalog(cancel)?.own(&link.values)?;
         let lines = Lines::open(&self.file, &entry, &link.values_sha256)?;
-        let name = link.values.clone();
+        let (name, cancel) = (link.values.clone(), cancel.clone());
         Ok(lines.map(move |line| {
+            cancel.check()?;
             serde_json::from_slice(&line?).map_err(|why| Error::corrupt(format!("a line of `{name}` is no value: {why}")))
         }))
     }
@@ -116,10 +117,14 @@ impl ArchiveReader {
     ///
     /// # Errors
     /// As [`ArchiveReader::examine`]; each item: the index is damaged.
-    pub fn names(&self, record: &SetRecord) -> Result<impl Iterator<Item = Result<EntryName>>> {
-        let (catalog, number) = (self.catalog()?, self.number_of(record)?);
+    pub fn names(&self, record: &SetRecord, cancel: &Cancel) -> Result<impl Iterator<Item = Result<EntryName>>> {
+        let (catalog, number) = (self.catalog(cancel)?, self.number_of(record)?);
         let mut cursor = catalog.cursor(number);
-        let mut next = move || catalog.next_line(&mut cursor)?.map(index::linkable_name).transpose();
+        let cancel = cancel.clone();
+        let mut next = move || {
+            cancel.check()?;
+            catalog.next_line(&mut cursor)?.map(index::linkable_name).transpose()
+        };
         Ok(std::iter::from_fn(move || next().transpose()).filter_map(Result::transpose))
     }
 
@@ -138,12 +143,12 @@ impl ArchiveReader {
         number.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the archive has no set `{}`", record.path)))
     }
 
-    fn catalog(&self) -> Result<Arc<Catalog>> {
+    fn catalog(&self, cancel: &Cancel) -> Result<Arc<Catalog>> {
         let mut place = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(catalog) = &*place {
             return Ok(catalog.clone());
         }
-        let (catalog, damage) = Catalog::build(&self.file, &self.manifest, &Cancel::new())?;
+        let (catalog, damage) = Catalog::build(&self.file, &self.manifest, cancel)?;
         if let Some(first) = damage.first() {
             let error = Error::corrupt(first.to_string()).hint("`verify` reads the whole archive and tells what else is damaged");
             return Err(damage.iter().take(MOST_DETAILS).fold(error, |error, damage| error.with("damage", damage.to_string())));

@@ -25,7 +25,7 @@ fn complaints(bytes: Vec<u8>) -> Vec<String> {
 /// What `open`, `examine` and reading everything say: what a restore would.
 fn restore(bytes: Vec<u8>) -> Result<()> {
     let reader = open(bytes)?;
-    reader.examine()?;
+    reader.examine(&Cancel::new())?;
     for record in &reader.manifest().sets {
         let set = reader.set(record, &Cancel::new())?;
         let mut entries = set.entries()?;
@@ -147,7 +147,7 @@ fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
 fn refused(bytes: Vec<u8>, says: &str) {
     let told = complaints(bytes.clone());
     assert!(told.iter().any(|complaint| complaint.contains(says)), "verify does not say `{says}`: {told:?}");
-    let refused = open(bytes).and_then(|reader| reader.examine()).unwrap_err();
+    let refused = open(bytes).and_then(|reader| reader.examine(&Cancel::new())).unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported), "{refused}");
 }
 
@@ -168,6 +168,21 @@ fn what_is_taken_apart_and_built_again_is_whole() {
         assert_eq!(complaints(bytes.clone()), [""; 0]);
         restore(bytes).unwrap();
     }
+}
+
+/// A million entries take seconds to examine, and Ctrl-C must not wait for them; the next question is answered all the same.
+#[test]
+fn examining_ends_when_it_is_asked_to() {
+    let reader = open(build(&parts(Compression::Store))).unwrap();
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let record = &reader.manifest().sets[0];
+    assert_eq!(reader.examine(&cancel).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(reader.set(record, &cancel).map(drop).unwrap_err().kind(), ErrorKind::Cancelled);
+    reader.examine(&Cancel::new()).unwrap();
+    let names = reader.names(record, &cancel).unwrap().next().unwrap();
+    assert_eq!(names.unwrap_err().kind(), ErrorKind::Cancelled, "nor does a walk through the names go on");
+    assert_eq!(reader.names(record, &Cancel::new()).unwrap().count(), 3);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn entries_come_back_as_they_were() {
         let entries = some_entries();
         let bytes = archive_of(compression, &entries);
         let reader = ArchiveReader::open(Source::from_bytes(bytes)).unwrap();
-        reader.examine().unwrap();
+        reader.examine(&Cancel::new()).unwrap();
         let set = reader.set(&reader.manifest().sets[0], &Cancel::new()).unwrap();
         let mut back = read_all(&*set);
         back.sort_by_key(|(entry, _)| entries.iter().position(|(other, _)| other == entry));
@@ -42,7 +42,7 @@ fn entries_come_back_as_they_were() {
         assert!(back == entries, "{compression}");
         assert_eq!(set.open(&"nothing".into()).err().unwrap().kind(), ErrorKind::NotFound);
         assert_eq!(reader.verify(&Cancel::new(), &|_, _| {}).unwrap(), []);
-        let names: Vec<_> = reader.names(&reader.manifest().sets[0]).unwrap().collect::<Result<_>>().unwrap();
+        let names: Vec<_> = reader.names(&reader.manifest().sets[0], &Cancel::new()).unwrap().collect::<Result<_>>().unwrap();
         assert_eq!(names.len(), entries.len() - 2, "all but the directories");
     }
 }

@@ -20,7 +20,7 @@ fn values_are_read_while_their_set_dumps_and_compared_with_what_was_copied() {
     let manifest = place.manifest();
     assert_eq!(manifest.links[0].column, "photo.image");
     assert_eq!(manifest.links[0].check, LinkCheck { checked: 2, dangling: 0, dangling_names: vec![], orphaned: 1 });
-    let values: Vec<_> = place.reader().values(&manifest.links[0]).unwrap().map(Result::unwrap).collect();
+    let values: Vec<_> = place.reader().values(&manifest.links[0], &place.cancel).unwrap().map(Result::unwrap).collect();
     assert_eq!(values, ["a.jpg", "b.jpg"]);
 }
 
