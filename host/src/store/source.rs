@@ -1,9 +1,11 @@
 //! An existing archive, read at any position from several threads at once.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use crate::error::{Error, ErrorKind, IoContext, Result};
 
@@ -52,7 +54,9 @@ impl Source {
     /// The archive in this file.
     pub(super) fn open(path: &str) -> Result<Self> {
         let cannot = || format!("cannot read `{path}`");
-        let file = File::open(path).while_doing(cannot)?;
+        // A pipe that nobody writes to would else be waited for; to a regular file the flag is nothing.
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).while_doing(cannot)?;
         let meta = file.metadata().while_doing(cannot)?;
         if !meta.is_file() {
             return Err(Error::new(

@@ -129,9 +129,13 @@ fn what_cannot_be_written_is_refused_with_a_reason() {
 #[test]
 fn what_cannot_be_read_is_refused_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();
+    // Nobody writes to it, and nobody must wait for somebody to do so.
+    let pipe = path(&directory, "pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, pipe.as_str(), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
     let cases = [
         (path(&directory, "missing.zip"), "no such file"),
         (directory.path().to_str().unwrap().to_owned(), "not a regular file"),
+        (pipe, "not a regular file"),
         ("-".to_owned(), "standard input"),
         ("s3://bucket/a.zip".to_owned(), "not supported yet"),
     ];
