@@ -7,13 +7,13 @@ use rustix::fd::OwnedFd;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use super::View;
 use super::descent::{Descent, split};
 use super::names::NameSet;
 use super::problems::Problems;
 use super::scope::{Passed, Scope};
 use super::stat::{Meta, Sort};
 use super::walk::{Look, Place, Visitor, walk};
+use super::{Options, Unreadable, View};
 use crate::archive::Spool;
 use crate::archive::{escape, unescape};
 use crate::drivers::{Context, Extra, Level};
@@ -45,21 +45,32 @@ impl Extras {
 /// Something in the target cannot be looked into; the run is cancelled.
 pub(super) fn find(
     context: &Context,
-    view: View,
+    options: &Options,
     root: &Arc<OwnedFd>,
     scope: &Scope,
     names: &NameSet,
     problems: &mut Problems,
 ) -> Result<Extras> {
-    let mut finder = Finder { view, names, choice: context.restore.extra, problems, extras: Extras::none()?, inside: None, blocked: None };
+    let mut finder = Finder {
+        context,
+        view: options.view,
+        skip_unreadable: options.unreadable == Unreadable::Skip,
+        names,
+        problems,
+        extras: Extras::none()?,
+        inside: None,
+        blocked: None,
+    };
     walk(root, b"", scope, &context.cancel, &mut finder)?;
     Ok(finder.extras)
 }
 
 struct Finder<'a> {
+    context: &'a Context,
     view: View,
+    /// Whether the set leaves out what cannot be read: then that is not extra either, since no dump could hold it.
+    skip_unreadable: bool,
     names: &'a NameSet,
-    choice: Option<Extra>,
     problems: &'a mut Problems,
     extras: Extras,
     /// A directory that was found to be extra: nothing below it is told.
@@ -71,16 +82,17 @@ struct Finder<'a> {
 impl Finder<'_> {
     /// Something that the archive lacks.
     fn extra(&mut self, name: &[u8]) -> Result<()> {
-        if self.choice.is_none() {
+        let choice = self.context.restore.extra;
+        if choice.is_none() {
             let hint = "`--extra keep` leaves such things where they are, `--extra delete` deletes them";
             self.problems.name(ErrorKind::Other, "the target holds things that the archive lacks", Some(hint), ("extra", name));
         }
-        if self.choice == Some(Extra::Delete) { self.doom(name) } else { Ok(()) }
+        if choice == Some(Extra::Delete) { self.doom(name) } else { Ok(()) }
     }
 
     /// Something at whose name the archive has a directory, or a directory where it has none.
     fn in_the_way(&mut self, name: &[u8]) -> Result<()> {
-        if self.choice == Some(Extra::Delete) {
+        if self.context.restore.extra == Some(Extra::Delete) {
             return self.doom(name);
         }
         let message = "the target holds things in the way of what the archive holds: a directory where a file or link must go, or the \
@@ -91,6 +103,13 @@ impl Finder<'_> {
 
     fn doom(&mut self, name: &[u8]) -> Result<()> {
         self.extras.doomed.push(escape(&EntryName::from_bytes(name)).as_bytes())
+    }
+
+    /// Something that no dump of this set could hold.
+    fn keep(&mut self, name: &[u8]) {
+        self.extras.target_is_empty = false;
+        let name = super::shown(name);
+        self.context.warn(format!("`{name}` stays as it is: it cannot be read, and `unreadable = \"skip\"` leaves it out"));
     }
 
     fn is_inside(&self, name: &[u8]) -> bool {
@@ -130,6 +149,10 @@ impl Visitor for Finder<'_> {
             Some(false) => return Ok(()),
             Some(true) => self.in_the_way(place.name)?,
             None if blocks => self.in_the_way(place.name)?,
+            None if self.skip_unreadable && place.check_readable() == Err(Errno::ACCESS) => {
+                self.keep(place.name);
+                return Ok(());
+            }
             None => self.extra(place.name)?,
         }
         self.extras.bytes += place.meta.allocated;
@@ -137,6 +160,10 @@ impl Visitor for Finder<'_> {
     }
 
     fn unreadable(&mut self, name: &[u8], why: &io::Error) -> Result<()> {
+        if self.skip_unreadable && self.names.is_directory(name) != Some(false) {
+            self.keep(name);
+            return Ok(());
+        }
         let error = Error::io(format!("cannot look into `{}` of the target", super::shown(name)), why);
         self.problems.check(Err(error.hint("run as a user who may, or change its mode")));
         Ok(())

@@ -94,7 +94,7 @@ pub(super) fn inspect(
         })?;
     }
     let extras = match root {
-        Some(root) => extras::find(context, options.view, root, scope, &survey.names, &mut survey.problems)?,
+        Some(root) => extras::find(context, options, root, scope, &survey.names, &mut survey.problems)?,
         None => Extras::none()?,
     };
     let freed = if context.restore.extra == Some(Extra::Delete) { extras.bytes } else { 0 };

@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Access, AtFlags};
 use rustix::io::Errno;
 
 use super::inventory::{Inventory, Listed, ListedSort};
@@ -63,7 +62,7 @@ impl Visitor for Lister<'_> {
         if place.meta.sort == Sort::Symlink {
             return self.push(place.name, ListedSort::Symlink, &place.meta);
         }
-        match rustix::fs::accessat(place.directory, place.leaf, Access::READ_OK, AtFlags::EACCESS) {
+        match place.check_readable() {
             Err(Errno::NOENT) => return Ok(()),
             Err(why) => return self.unreadable(place.name, &why.into()),
             Ok(()) => {}

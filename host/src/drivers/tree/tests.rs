@@ -62,9 +62,11 @@ fn restore(options: Options, context: &Context, archive: &MemoryArchive) -> Resu
     outcome
 }
 
+/// The user and group that may do nothing in particular.
+const NOBODY: u32 = 65_534;
+
 /// Runs `work` in a thread that has lost root's rights.
 fn unprivileged<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    const NOBODY: u32 = 65_534;
     let drop_rights = || -> rustix::io::Result<()> {
         let (user, group) = (rustix::process::Uid::from_raw(NOBODY), rustix::process::Gid::from_raw(NOBODY));
         rustix::thread::set_thread_groups(&[])?;

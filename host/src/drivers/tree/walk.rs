@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::RawDir;
+use rustix::fs::{Access, AtFlags, RawDir};
 use rustix::io::Errno;
 
 use super::descent::{Descent, Links, is_escape};
@@ -54,6 +54,16 @@ pub(super) struct Place<'a> {
     /// Its name there.
     pub(super) leaf: &'a [u8],
     pub(super) meta: Meta,
+}
+
+impl Place<'_> {
+    /// Whether this process may read it.
+    ///
+    /// # Errors
+    /// It may not, or it is gone.
+    pub(super) fn check_readable(&self) -> rustix::io::Result<()> {
+        rustix::fs::accessat(self.directory, self.leaf, Access::READ_OK, AtFlags::EACCESS)
+    }
 }
 
 /// Room for the system's lists of names.

@@ -6,10 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::super::{Options, Selection, Unreadable, View, temporary};
-use super::{dump, dump_after, options, recorded, unprivileged};
+use super::{NOBODY, dump, dump_after, options, recorded, restore, unprivileged};
 use crate::archive::{Entry, EntryWriter, Writer};
 use crate::conformance::MemoryArchive;
-use crate::drivers::{Ended, FindingKind, Level};
+use crate::drivers::{Ended, Extra, FindingKind, Level};
 use crate::error::{ErrorKind, Result};
 use crate::name::EntryName;
 
@@ -65,6 +65,36 @@ fn what_cannot_be_read_is_left_out_as_told_and_each_is_a_finding() {
         let expected = ["closed", "closed2/deep", "secret"].map(|name| (FindingKind::Skipped, name.to_owned()));
         assert_eq!(skipped, expected, "{view:?}");
     }
+}
+
+/// What the dump left out as told is in no archive; a restore that took it for extra would delete what nobody has a copy of.
+#[test]
+fn what_cannot_be_read_and_is_left_out_as_told_is_not_extra_at_a_restore() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    fs::create_dir(at("closed")).unwrap();
+    for name in ["open", "secret", "closed/hidden"] {
+        fs::write(at(name), name).unwrap();
+    }
+    for (name, mode) in [("", 0o755), ("open", 0o644), ("secret", 0), ("closed/hidden", 0o644), ("closed", 0)] {
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(at(name), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        fs::set_permissions(at(name), PermissionsExt::from_mode(mode)).unwrap();
+    }
+    for view in [View::Objects, View::Files] {
+        let skip = || Options { unreadable: Unreadable::Skip, ..options(view, root.path()) };
+        let archive = unprivileged(|| dump(skip(), &recorded(None).0).unwrap());
+        let strict = unprivileged(|| restore(options(view, root.path()), &recorded(None).0, &archive).map(drop));
+        assert!(strict.is_err(), "{view:?}: without `skip` they are in the way, as ever");
+        let (context, recorder) = recorded(Some(Extra::Delete));
+        unprivileged(|| restore(skip(), &context, &archive)).unwrap_or_else(|error| panic!("{view:?}: {error:?}"));
+        assert!(at("secret").exists(), "{view:?}");
+        let told = recorder.lines().into_iter().filter(|(_, line)| line.contains("stays as it is: it cannot be read")).count();
+        assert_eq!(told, 2, "{view:?}: {:?}", recorder.lines());
+    }
+    fs::set_permissions(at("closed"), PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(fs::read_to_string(at("closed/hidden")).unwrap(), "closed/hidden");
 }
 
 #[test]
