@@ -124,6 +124,44 @@ fn extended_attributes_come_back_and_none_is_added() {
     assert_eq!(get("directory", "user.of a directory %"), b"value");
 }
 
+/// An access control list as the kernel writes it (`linux/posix_acl_xattr.h`): version 2, then tag, permissions and id of each entry.
+fn access_control_list(named_user: u16, mask: u16) -> Vec<u8> {
+    let (owner, named, group, masked, others, nobody) = (0x01, 0x02, 0x04, 0x10, 0x20, u32::MAX);
+    let entries = [(owner, 6, nobody), (named, named_user, 1234), (group, 4, nobody), (masked, mask, nobody), (others, 0, nobody)];
+    let entry = |(tag, permissions, id): (u16, u16, u32)| [&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat();
+    [2_u32.to_le_bytes().to_vec(), entries.map(entry).concat()].concat()
+}
+
+/// A default list is given to whatever is made below its directory, also to what a restore makes there.
+#[test]
+fn access_control_lists_come_back_and_are_not_handed_down() {
+    const ACCESS: &str = "system.posix_acl_access";
+    const DEFAULT: &str = "system.posix_acl_default";
+    let source = tempfile::tempdir().unwrap();
+    let root = source.path();
+    fs::create_dir(root.join("d")).unwrap();
+    for name in ["d/listed", "d/plain"] {
+        fs::write(root.join(name), "content").unwrap();
+        fs::set_permissions(root.join(name), PermissionsExt::from_mode(0o640)).unwrap();
+    }
+    let set = |name: &str, key: &str, value: &[u8]| rustix::fs::setxattr(root.join(name), key, value, XattrFlags::empty());
+    if set("d/listed", ACCESS, &access_control_list(4, 6)).is_err() {
+        return; // no such lists on this file system
+    }
+    set("d", DEFAULT, &access_control_list(7, 7)).unwrap();
+    let (_, target) = there_and_back(View::Files, root);
+    let path = |name: &str| target.path().join("new/root").join(name);
+    let get = |name: &str, key: &str| {
+        let mut value = [0; 100];
+        rustix::fs::getxattr(path(name), key, &mut value[..]).map(|length| value[..length].to_vec())
+    };
+    assert_eq!(get("d/listed", ACCESS).unwrap(), access_control_list(4, 6));
+    assert_eq!(get("d", DEFAULT).unwrap(), access_control_list(7, 7));
+    assert!(get("d/plain", ACCESS).is_err(), "what had none has none, although its directory hands one down");
+    let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("d/listed"), mode("d/plain")), (0o660, 0o640), "with a list the group's bits are its mask");
+}
+
 #[test]
 fn runs_of_zeros_come_back_sparse_whether_they_were_or_not() {
     const MIB: u64 = 1 << 20;
