@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const REPEATED: usize = 20;
 
 /// How much of the database is kept in memory, in KiB: a full check looks every row up in every index.
-const CACHE: u32 = 48 << 10;
+const CACHE: u32 = 64 << 10;
 
 /// What a check found that does not make the database unsound.
 #[derive(Default)]
