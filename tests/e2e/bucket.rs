@@ -169,6 +169,31 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
+fn a_set_inside_anothers_prefix_is_left_out_there() {
+    let shop = Shop::new();
+    let inner = shop.set("s3://shop/uploads/avatars").replace("\"media\"\ndriver", "\"avatars\"\ndriver");
+    shop.configure("both.toml", &format!("{inner}\n{}", shop.set("s3://shop/uploads")));
+    for key in ["uploads/a.jpg", "uploads/avatars", "uploads/avatars2/b.jpg", "uploads/avatars/me.png"] {
+        shop.server.put(key, key.as_bytes(), &[]);
+    }
+    let before = shop.everything();
+    let dumped = shop.run("dump -c both.toml --json out.zip").expect(0);
+    assert!(dumped.stdout.contains("`avatars` lies inside it, and is left out here"), "{dumped}");
+    let entries: Vec<_> = dumped.events_of("set-finished").iter().map(|event| event["summary"]["totals"]["entries"].as_u64()).collect();
+    assert_eq!(entries, [Some(1), Some(3)], "each object once: {dumped}");
+    shop.server.put("uploads/avatars/new.png", b"of the other set, which is skipped", &[]);
+    shop.server.put("uploads/new.jpg", b"extra", &[]);
+    shop.run("restore -c both.toml --skip avatars --extra delete --yes out.zip").expect(0);
+    let keys = shop.server.keys();
+    assert!(keys.contains(&"uploads/avatars/new.png".to_owned()) && !keys.contains(&"uploads/new.jpg".to_owned()), "{keys:?}");
+    shop.run("restore -c both.toml --extra delete --yes out.zip").expect(0);
+    assert_eq!(shop.everything(), before);
+    shop.configure("same.toml", &format!("{}\n{}", shop.set("s3://shop/uploads"), inner.replace("/avatars", "/")));
+    let same = shop.run("plan -c same.toml").expect(2);
+    assert!(same.stderr.contains("`media` and `avatars` both stand at"), "{same}");
+}
+
+#[test]
 fn keys_that_cannot_be_named_are_all_named() {
     let shop = Shop::new();
     let bad = ["uploads/a//b", "uploads//c", "uploads/./d", "uploads/../e", "uploads/folder/", "uploads/bell\u{7}"];

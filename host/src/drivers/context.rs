@@ -20,7 +20,8 @@ pub struct Context {
     pub cancel: Cancel,
     /// Where reports go.
     pub reporter: Arc<dyn Reporter>,
-    /// Absolute paths that a directory's walk leaves out: the archive itself, and other sets that lie inside.
+    /// What a set's walk or listing leaves out: absolute paths of the archive itself and of other sets that lie inside; or, of objects,
+    /// the URLs of such sets, as [`Occupied::Objects`](super::Occupied::Objects) has them.
     pub leave_out: Vec<PathBuf>,
     /// What the user chose for this restore.
     pub restore: RestoreOptions,

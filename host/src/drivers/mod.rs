@@ -197,7 +197,7 @@ pub struct Survey {
     pub worth: Worth,
     /// Its size in bytes, where that is cheap to know.
     pub size: Option<u64>,
-    /// What it occupies on this machine's disks, so that sets which lie inside each other are noticed.
+    /// What it occupies on this machine's disks or in object stores, so that sets which lie inside each other are noticed.
     pub occupies: Vec<Occupied>,
     /// More lines for `plan`: a name and a value (grants, limits, what is missing).
     pub details: Vec<(String, String)>,
@@ -212,13 +212,16 @@ impl Survey {
     }
 }
 
-/// A path that a set occupies.
+/// A place that a set occupies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Occupied {
     /// A file: of another set's tree it is left out.
     File(PathBuf),
     /// A directory with all that is below it; the driver leaves out what [`Context::leave_out`] lists.
     Tree(PathBuf),
+    /// The objects whose URLs begin with this one and a slash (`s3://bucket/prefix`, `https://minio:9000/bucket`); the driver
+    /// leaves out what [`Context::leave_out`] lists. The same server must always be written in the same way.
+    Objects(String),
 }
 
 /// The moment to which a set's content belongs.

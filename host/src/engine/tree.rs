@@ -24,7 +24,7 @@ pub struct Set {
     pub parallel: bool,
     /// What dumps and restores its own entries; a mere group has none.
     pub driver: Option<Box<dyn Driver>>,
-    /// Absolute paths that its walk leaves out.
+    /// Absolute paths, or URLs of objects, that its walk leaves out.
     pub leave_out: Vec<PathBuf>,
     /// Its children, in order; each runs before this set's own driver.
     pub children: Vec<Set>,

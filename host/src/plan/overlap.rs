@@ -1,6 +1,7 @@
 //! What lies inside what: sets inside other sets, the archive inside a set, two sets on one target.
 //!
-//! Paths are compared as the system resolves them, so that a symbolic link hides nothing.
+//! Paths are compared as the system resolves them, so that a symbolic link hides nothing; URLs of objects as they are, segment by
+//! segment.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::config::{Problem, SetConfig};
 use crate::drivers::Occupied;
 use crate::name::SetPath;
 
-/// A path that a set occupies.
+/// A path or URL that a set occupies.
 struct Claim {
     set: SetPath,
     kept: bool,
@@ -45,11 +46,12 @@ fn claims(set: &ArmedSet) -> Vec<Claim> {
     let occupies = set.armed.iter().flat_map(|armed| &armed.survey.occupies);
     occupies
         .map(|occupied| {
-            let (is_tree, given) = match occupied {
-                Occupied::File(path) => (false, path),
-                Occupied::Tree(path) => (true, path),
+            let (is_tree, given, real) = match occupied {
+                Occupied::File(path) => (false, path.clone(), resolved(path)),
+                Occupied::Tree(path) => (true, path.clone(), resolved(path)),
+                Occupied::Objects(url) => (true, url.into(), url.into()),
             };
-            Claim { set: set.path.clone(), kept: set.kept, is_tree, given: given.clone(), real: resolved(given) }
+            Claim { set: set.path.clone(), kept: set.kept, is_tree, given, real }
         })
         .collect()
 }

@@ -151,5 +151,6 @@ fn path_of(occupied: &Occupied) -> String {
     match occupied {
         Occupied::File(path) => path.to_string_lossy().into_owned(),
         Occupied::Tree(path) => format!("{}/", path.to_string_lossy().trim_end_matches('/')),
+        Occupied::Objects(url) => format!("{url}/"),
     }
 }

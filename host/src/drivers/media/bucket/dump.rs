@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::attributes;
 use super::crew::share;
 use super::inventory::{Inventory, Item, Wrong};
-use super::settings::is_nameable;
+use super::settings::{Others, is_nameable};
 use super::store::{Fetched, Missed, Store};
 use crate::archive::{Entry, Writer};
 use crate::cancel::Cancel;
@@ -24,17 +24,20 @@ pub(super) const SMALL: usize = 4 << 20;
 /// How many small objects are on their way at once, and how many large ones.
 pub(super) const HANDS: (usize, usize) = (8, 2);
 
-/// Lists what is to be dumped.
+/// Lists what is to be dumped: all but the objects of other sets.
 ///
 /// # Errors
 /// The bucket cannot be listed; it holds keys that cannot be named, all of which the error names.
-pub(super) fn list(store: &Store, context: &Context) -> Result<Inventory> {
+pub(super) fn list(store: &Store, others: &Others, context: &Context) -> Result<Inventory> {
     let mut inventory = Inventory::new()?;
     let mut wrong = Wrong::default();
     store.list(&context.cancel, &mut |name, listed| {
         if name.is_empty() && listed.size == 0 {
             // What consoles make when somebody "creates a folder": it marks the prefix itself, and holds nothing.
             context.log(Level::Debug, format!("`{}` marks the set's own place, and is left out", listed.key));
+            return Ok(());
+        }
+        if others.hold(name) {
             return Ok(());
         }
         if is_nameable(&listed.key) {

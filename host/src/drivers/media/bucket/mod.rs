@@ -23,7 +23,7 @@ use self::settings::Place;
 pub(super) use self::settings::{BucketSettings, SCHEMES};
 use self::store::Store;
 use crate::archive::{Reader, Writer};
-use crate::drivers::{Context, Description, Driver, Ended, Outcome, PointInTime, SettingError, Survey, Worth};
+use crate::drivers::{Context, Description, Driver, Ended, Occupied, Outcome, PointInTime, SettingError, Survey, Worth};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Makes the driver for the bucket that a URL names. `kind` and `format` are those of `media`.
@@ -60,13 +60,14 @@ impl Driver for Bucket {
     fn survey(&self) -> Survey {
         let mut survey = Survey::new(self.place.shown(), Worth::Interval);
         survey.details = self.place.details();
+        survey.occupies.push(Occupied::Objects(self.place.url()));
         survey
     }
 
     fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {
         let at = Timestamp::now();
         let store = Store::new(&self.place)?;
-        let inventory = dump::list(&store, context)?;
+        let inventory = dump::list(&store, &self.place.others(&context.leave_out), context)?;
         let point = PointInTime { worth: Worth::Interval, at, details: BTreeMap::new() }.with("listed", inventory.len().to_string());
         self.dump = Some((store, inventory));
         Ok(point)

@@ -10,7 +10,7 @@ use super::attributes;
 use super::crew::share;
 use super::dump::{HANDS, SMALL};
 use super::inventory::{Names, Wrong};
-use super::settings::{Place, is_nameable};
+use super::settings::{Others, Place, is_nameable};
 use super::store::{Missed, Store};
 use crate::archive::entry::attribute;
 use crate::archive::{EntryInfo, EntryReader, Reader, Spool};
@@ -37,6 +37,8 @@ pub(super) struct Restore {
     present: Names,
     /// What the archive lacks and the user wants deleted.
     doomed: Spool,
+    /// What belongs to other sets, in the bucket and in the archive.
+    others: Others,
 }
 
 /// How a restore went.
@@ -51,12 +53,13 @@ impl Restore {
     /// Judges the archive's names, and lists the bucket.
     pub(super) fn prepare(store: &Store, place: &Place, context: &Context, source: &dyn Reader) -> Result<Self> {
         let names = read_names(place, context, source)?;
-        let mut restore = Self { present: Names::default(), doomed: Spool::new()? };
+        let others = place.others(&context.leave_out);
+        let mut restore = Self { present: Names::default(), doomed: Spool::new()?, others };
         let (mut extra, mut beyond_reach) = (Extras::default(), Wrong::default());
         store.list(&context.cancel, &mut |name, listed| {
             if names.get(name.as_bytes()).is_some() {
                 restore.present.add(name.as_bytes(), listed.size);
-            } else if !(name.is_empty() && listed.size == 0) {
+            } else if !(name.is_empty() && listed.size == 0 || restore.others.hold(name)) {
                 extra.add(name);
                 match context.restore.extra {
                     Some(Extra::Delete) if is_nameable(&listed.key) => restore.doomed.push(name.as_bytes())?,
@@ -81,12 +84,16 @@ impl Restore {
     /// Writes what is missing or differs, then deletes what is to be deleted.
     pub(super) fn run(&self, store: &Store, context: &Context, source: &dyn Reader) -> Result<Counts> {
         let mut counts = Counts::default();
-        let (done, total) = (AtomicU64::new(0), source.totals().bytes);
+        let (done, left_out, total) = (AtomicU64::new(0), AtomicU64::new(0), source.totals().bytes);
         let report = |count: u64| {
             let done = done.fetch_add(count, Ordering::Relaxed) + count;
             context.progress(done, Some(total), Unit::Bytes);
         };
         let one = |cancel: &Cancel, (): &mut (), info: EntryInfo| {
+            if text(&info).is_some_and(|name| self.others.hold(name)) {
+                left_out.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
             let put = Put { store, cancel, source, info: &info };
             let size = text(&info).and_then(|name| self.present.get(name.as_bytes()));
             let unchanged = size == Some(info.size) && put.is_there()?;
@@ -100,6 +107,9 @@ impl Restore {
         };
         share(&context.cancel, HANDS.0, entries(source)?.filter(|info| is_sized(info, true)), || Ok(()), one)?;
         share(&context.cancel, HANDS.1, entries(source)?.filter(|info| is_sized(info, false)), || Ok(()), one)?;
+        if let number @ 1.. = left_out.into_inner() {
+            context.warn(format!("{number} entries stay in the archive: another set's objects stand in their places"));
+        }
         let doomed = self.doomed.lines().map(|line| String::from_utf8(line?).map_err(|why| Error::corrupt(why.to_string())));
         store.delete(&context.cancel, doomed)?;
         counts.deleted = self.doomed.len();
@@ -262,13 +272,7 @@ fn otherwise(missed: Missed) -> Result<bool> {
 fn take(reader: &mut dyn EntryReader, room: usize) -> Result<Vec<u8>> {
     let left = usize::try_from(reader.info().size).unwrap_or(room);
     let mut content = vec![0; room.min(left)];
-    let mut filled = 0;
-    while filled < content.len() {
-        match reader.read(&mut content[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
+    let filled = reader.fill(&mut content)?;
     content.truncate(filled);
     Ok(content)
 }

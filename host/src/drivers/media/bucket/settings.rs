@@ -6,6 +6,7 @@ use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
 use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -132,6 +133,18 @@ impl Place {
         format!("s3://{}/{}", self.bucket, self.prefix)
     }
 
+    /// As the plan compares it with other sets' places: from the server on, without a slash at the end.
+    pub(super) fn url(&self) -> String {
+        let server = self.settings.endpoint.as_deref().map_or("s3:/", |endpoint| endpoint.trim_end_matches('/'));
+        format!("{}/{}/{}", redact::url(server), self.bucket, self.prefix).trim_end_matches('/').to_owned()
+    }
+
+    /// Below which names other sets' objects are, which this set leaves out.
+    pub(super) fn others(&self, leave_out: &[PathBuf]) -> Others {
+        let below = |path: &PathBuf| Some(format!("{}/", path.strip_prefix(self.url()).ok()?.to_str()?));
+        Others(leave_out.iter().filter_map(below).collect())
+    }
+
     /// More lines for `plan`.
     pub(super) fn details(&self) -> Vec<(String, String)> {
         let endpoint = self.settings.endpoint.as_deref().map(|endpoint| ("endpoint".to_owned(), redact::url(endpoint).into_owned()));
@@ -171,6 +184,16 @@ impl Place {
     }
 }
 
+/// Parts of a place that belong to other sets: with what the names of their objects begin.
+pub(super) struct Others(Vec<String>);
+
+impl Others {
+    /// Whether an object of this name belongs to another set.
+    pub(super) fn hold(&self, name: &str) -> bool {
+        self.0.iter().any(|prefix| name.starts_with(prefix))
+    }
+}
+
 /// As `AmazonS3Builder::from_env`, for a builder that has options already.
 fn with_environment(builder: AmazonS3Builder) -> AmazonS3Builder {
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -182,4 +205,30 @@ fn with_environment(builder: AmazonS3Builder) -> AmazonS3Builder {
 /// Whether `object_store` can name this key: it takes an empty segment for nothing, and refuses some.
 pub(super) fn is_nameable(key: &str) -> bool {
     Path::parse(key).is_ok_and(|path| path.as_ref() == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str, endpoint: Option<&str>) -> Place {
+        let settings = BucketSettings { endpoint: endpoint.map(str::to_owned), ..BucketSettings::default() };
+        Place::read(&Url::parse(url).unwrap(), &settings).unwrap()
+    }
+
+    #[test]
+    fn a_place_is_written_in_one_way_only() {
+        assert_eq!(place("s3://shop/uploads/", None).url(), place("s3a://shop/uploads", None).url());
+        assert_eq!(place("s3://shop", None).url(), "s3://shop");
+        assert_eq!(place("s3://shop/a%20b", Some("https://minio:9000/")).url(), "https://minio:9000/shop/a b");
+    }
+
+    #[test]
+    fn others_begin_at_a_slash() {
+        let place = place("s3://shop/uploads", Some("https://minio:9000"));
+        let others =
+            place.others(&["https://minio:9000/shop/uploads/avatars".into(), "s3://shop/uploads/x".into(), "/srv/uploads/y".into()]);
+        assert!(others.hold("avatars/me.png") && others.hold("avatars/"));
+        assert!(!others.hold("avatars") && !others.hold("avatars2/b.jpg") && !others.hold("x/a") && !others.hold("y/a"));
+    }
 }
