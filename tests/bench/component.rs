@@ -77,7 +77,7 @@ fn chunks(bench: &Bench) -> Result<Vec<Outcome>> {
         let config = format!("directory = \"/notes\", generate = {bytes}, chunk = {chunk}");
         let text = set(bench, "notes", "notes-c", &config, "write = [{ path = \"notes\", guest = \"/notes\" }]");
         bench.configure("chunks.toml", "store", &text)?;
-        prepare(&bench.work, &format!("{} dump -q -c chunks.toml chunks.zip", host(bench)))?;
+        prepare(&bench.work, &format!("rm -f chunks.zip; {} dump -q -c chunks.toml chunks.zip", host(bench)))?;
         for (way, command) in [("written", "dump -c chunks.toml -"), ("read and compared", "restore -c chunks.toml chunks.zip")] {
             let mut outcome = bench.compare(&format!("chunks of {name} {way}, stored"), mine(bench, command, "nothing"), [])?;
             outcome.rate = Some((bytes, 0.0));
