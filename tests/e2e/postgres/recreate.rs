@@ -159,3 +159,24 @@ fn all_that_the_server_lacks_is_told_at_once() {
     let facts = "SELECT pg_get_userbyid(relowner) || reltablespace || coalesce(relacl::text, '') FROM pg_class WHERE relname = 't'";
     assert_eq!(other.ask("shop", facts).as_deref(), Some("heir0"));
 }
+
+#[test]
+fn roles_that_only_the_database_itself_names_are_missed_before_it_is_dropped() {
+    let server = Server::start();
+    let place = tempfile::tempdir().expect("a directory");
+    server.sql(SUPERUSER, "CREATE ROLE reporter; CREATE ROLE visitor");
+    server.create("shop", "");
+    server.sql("shop", "ALTER ROLE reporter IN DATABASE shop SET work_mem TO '8MB'; GRANT CONNECT ON DATABASE shop TO visitor");
+    host(place.path(), &server, "shop", "shop", "").run(["dump", "out.zip"]).expect(0);
+    let other = Server::start();
+    other.create("shop", "");
+    other.sql("shop", "CREATE TABLE mine (a int)");
+    let restore = |more: &str| host(place.path(), &other, "shop", "shop", more).run(["restore", "--recreate", "--yes", "out.zip"]);
+    let ended = restore("").expect(1);
+    assert!(ended.stderr.contains("role `reporter`") && ended.stderr.contains("role `visitor`"), "{ended}");
+    assert!(other.ask("shop", "SELECT to_regclass('mine')::text").is_some(), "it still stands there");
+    other.sql(SUPERUSER, "CREATE ROLE reporter");
+    restore("privileges = \"skip\"\n").expect(0);
+    let setting = "SELECT setconfig[1] FROM pg_db_role_setting WHERE setrole = 'reporter'::regrole";
+    assert_eq!(other.ask("shop", setting).as_deref(), Some("work_mem=8MB"));
+}

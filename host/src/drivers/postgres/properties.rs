@@ -48,6 +48,17 @@ pub(super) fn apply_some(session: &mut Session, settings: &Configured, context: 
     Ok(())
 }
 
+/// The roles that settings of the database name, and its privileges where they are meant too; but for its owner.
+pub(super) fn roles(facts: &Facts, with_privileges: bool) -> Vec<String> {
+    let of_settings = facts.settings.iter().filter_map(|setting| setting.role.clone());
+    let grants = facts.privileges.iter().flatten().filter(|_| with_privileges).filter_map(|item| Grant::parse(item));
+    let mut roles: Vec<String> = of_settings.chain(grants.flat_map(|grant| [grant.grantee, grant.grantor])).collect();
+    roles.retain(|role| !role.is_empty() && *role != facts.owner);
+    roles.sort();
+    roles.dedup();
+    roles
+}
+
 fn common(database: &str, facts: &Facts) -> Vec<String> {
     let comment = facts.comment.iter().map(|comment| format!("COMMENT ON DATABASE {database} IS {}", literal(comment)));
     facts.settings.iter().map(|setting| set(database, setting)).chain(comment).collect()

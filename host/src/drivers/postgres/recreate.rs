@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::fault::fault;
 use super::needs::{Locale, Missing};
 use super::programs::Program;
+use super::properties;
 use super::session::{Session, literal, quoted};
 use super::settings::{Configured, Keep, Owner};
 use crate::drivers::Context;
@@ -77,6 +78,12 @@ pub(super) fn check(session: &mut Session, settings: &Configured, context: &Cont
     if settings.owner == Owner::Recorded && is_absent(session, "SELECT FROM pg_roles WHERE rolname = $1", &facts.owner)? {
         let advice = format!("it owns the database: `CREATE ROLE {}`, or set `owner = \"skip\"`", quoted(&facts.owner));
         missing.push((format!("role `{}`", facts.owner), advice));
+    }
+    for role in properties::roles(facts, settings.privileges == Keep::Keep) {
+        if is_absent(session, "SELECT FROM pg_roles WHERE rolname = $1", &role)? {
+            let advice = format!("settings or privileges of the database name it: `CREATE ROLE {}`", quoted(&role));
+            missing.push((format!("role `{role}`"), advice));
+        }
     }
     let tablespace = &facts.tablespace;
     if settings.tablespaces == Keep::Keep && is_absent(session, "SELECT FROM pg_tablespace WHERE spcname = $1", tablespace)? {
