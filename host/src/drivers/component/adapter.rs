@@ -152,6 +152,7 @@ impl Adapter {
         let called = self.call(context, allowance, Archive::None, None, async |exports, told| call(exports, told, ended).await);
         self.instance = None;
         self.spent = Duration::ZERO;
+        self.log.end_run();
         called
     }
 

@@ -77,6 +77,11 @@ impl Log {
         state.last.drain(..).collect()
     }
 
+    /// Ends a run: the next one has all of the limit again.
+    pub(super) fn end_run(&self) {
+        self.state().volume = 0;
+    }
+
     /// A line of the guest's log.
     pub(super) fn say(&self, level: Level, text: &str) {
         let mut state = self.state();

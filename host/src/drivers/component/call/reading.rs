@@ -161,3 +161,78 @@ fn size_of(info: &EntryInfo) -> usize {
     let attributes: usize = info.entry.attributes.iter().map(|(key, value)| key.len() + value.len() + 16).sum();
     200 + info.entry.name.as_bytes().len() + attributes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{Entry, Reader as _};
+    use crate::conformance::MemoryArchive;
+    use crate::runtime::block_on;
+
+    fn content(size: usize) -> Vec<u8> {
+        (0..size).map(|at| (at * 31 % 251) as u8).collect()
+    }
+
+    /// Reads an entry of this size in pieces of at most `max`.
+    fn read_back(size: usize, max: usize) -> Result<Vec<u8>> {
+        let archive = MemoryArchive::new();
+        archive.put(Entry::new("a"), content(size));
+        let source = archive.reader();
+        let (beside, serving) = Beside::new();
+        let reading = async {
+            let (info, mut entry) = EntryReading::open("a".into(), &beside).await?;
+            assert_eq!(info.size, size as u64);
+            let mut back = Vec::new();
+            while let Some(chunk) = entry.read(max, &beside).await? {
+                assert!(!chunk.is_empty() && chunk.len() <= max.min(CHUNK), "{} of {max}", chunk.len());
+                back.extend(chunk);
+            }
+            assert_eq!(entry.read(max, &beside).await?, None, "the end stays the end");
+            drop(beside);
+            Ok(back)
+        };
+        serving.while_running(&source, || block_on(reading))??
+    }
+
+    #[test]
+    fn an_entry_comes_back_whole_in_pieces_of_any_size() {
+        for size in [0, 1, FIRST - 1, FIRST, FIRST + 1, 300_000, 3 << 20] {
+            for max in [7, 1000, FIRST, 100_000, CHUNK, usize::MAX] {
+                if max > 100 || size < 1000 {
+                    assert!(read_back(size, max).expect("it is whole") == content(size), "{size} in pieces of {max}");
+                }
+            }
+        }
+        assert!(read_back(10, 0).expect_err("nothing to ask for").message().contains("at least one"));
+    }
+
+    #[test]
+    fn a_walk_gives_all_entries_in_pages() {
+        let archive = MemoryArchive::new();
+        let names: Vec<String> = (0..2500).map(|number| format!("{number:04}")).collect();
+        names.iter().for_each(|name| archive.put(Entry::new(name.as_str()).attribute("padding", "x".repeat(1000)), *b"x"));
+        let source = archive.reader();
+        let (beside, serving) = Beside::new();
+        let walking = async {
+            let mut walk = Walk::begin(&beside).await?;
+            let (mut pages, mut found) = (0, Vec::new());
+            loop {
+                let page = walk.next(usize::MAX, &beside).await?;
+                assert!(page.iter().map(size_of).sum::<usize>() < PAGE_BYTES + 2000);
+                pages += 1;
+                match page.is_empty() {
+                    true => break,
+                    false => found.extend(page.into_iter().map(|info| info.entry.name.to_string())),
+                }
+            }
+            drop(beside);
+            Ok::<_, Error>((pages, found))
+        };
+        let (pages, mut found) =
+            serving.while_running(&source, || block_on(walking)).expect("a thread").expect("a runtime").expect("a walk");
+        found.sort();
+        assert_eq!(found, names);
+        assert!(pages > 4, "long entries make short pages");
+        assert_eq!(source.totals().entries, 2500);
+    }
+}
