@@ -129,9 +129,10 @@ impl Error {
         self
     }
 
-    /// Changes every text in it: to strike secrets out.
+    /// Changes every text in it, and keeps at most `most` details: of an error that somebody else made.
     #[must_use]
-    pub fn map_texts(mut self, change: impl Fn(&str) -> String) -> Self {
+    pub fn map_texts(mut self, most: usize, change: impl Fn(&str) -> String) -> Self {
+        self.0.context.truncate(most);
         self.0.message = change(&self.0.message);
         self.0.hint = self.0.hint.as_deref().map(&change);
         self.0.context = self.0.context.iter().map(|(key, value)| (change(key), change(value))).collect();

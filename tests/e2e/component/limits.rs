@@ -212,6 +212,28 @@ fn a_flood_of_log_lines_is_counted_and_left_out() {
     );
     let place = Place::new(&guest.body("dump", &flood), "limit = { log = \"10KiB\" }\n");
     let dumped = place.dump().expect(0);
-    says(&dumped, &["4899 lines of the driver's log were left out: its limit is 10KiB, `limit.log`"]);
+    says(&dumped, &["4899 lines and findings of the driver's were left out: its limit is 10KiB, `limit.log`"]);
     assert!(dumped.stderr.len() + dumped.stdout.len() < 40_000);
+}
+
+#[test]
+fn a_flood_of_findings_is_counted_and_left_out() {
+    let mut guest = Guest::new();
+    let (name, why) = (guest.text("x".repeat(60)), guest.text("y".repeat(39)));
+    let flood = format!(
+        "(loop $more (call $finding (i32.const 2) {name} {why})
+           (br_if $more (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 5000))))
+         (call $ok_outcome)"
+    );
+    let place = Place::new(&guest.body("dump", &flood), "limit = { log = \"10KiB\" }\n");
+    let dumped = place.dump().expect(3);
+    says(&dumped, &["4898 lines and findings of the driver's were left out"]);
+}
+
+#[test]
+fn a_message_without_end_is_cut() {
+    let mut guest = Guest::new();
+    let long = guest.text("z".repeat(1 << 20));
+    let ended = fails(&Place::new(&guest.body("dump", &format!("(call $fail (i32.const 7) {long})")), ""), Duration::from_secs(5));
+    assert!(ended.stderr.len() < 10_000, "{} bytes", ended.stderr.len());
 }

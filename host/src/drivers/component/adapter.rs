@@ -20,6 +20,9 @@ use crate::archive::{Reader, Writer};
 use crate::drivers::{Context, Description, Driver, Ended, LinkColumn, Outcome, PointInTime, SHA256, Survey};
 use crate::error::{Error, ErrorKind, Result};
 
+/// The most details of an error, a point in time or an outcome that are taken from a component.
+const DETAILS: usize = 100;
+
 /// One set's component.
 pub(super) struct Adapter {
     settings: Configured,
@@ -34,6 +37,8 @@ pub(super) struct Adapter {
     config: String,
     /// Lives through the moments of a run; made by the first.
     instance: Option<Instance>,
+    /// Whether there was an instance in this run: where none could be made, nothing needs to be released.
+    had_instance: bool,
     /// Why the instance was lost.
     lost: Option<String>,
     /// The time that the moments took so far.
@@ -47,7 +52,19 @@ impl Adapter {
         let log = Log::new(limits.log, matched.redactor());
         let config = settings.config.to_string();
         let denials = Denials::default();
-        Self { settings, loaded, limits, log, matched, denials, config, instance: None, lost: None, spent: Duration::ZERO }
+        Self {
+            settings,
+            loaded,
+            limits,
+            log,
+            matched,
+            denials,
+            config,
+            instance: None,
+            had_instance: false,
+            lost: None,
+            spent: Duration::ZERO,
+        }
     }
 
     /// Calls a moment under its clock: in the instance that there is, or a first one.
@@ -76,6 +93,7 @@ impl Adapter {
             Some(instance) => instance,
             None => self.instantiate(context, &clock)?,
         };
+        self.had_instance = true;
         instance.store.data_mut().call = Some(instance::call(context, &clock, archive));
         let told = Told { store: &mut instance.store, context, config: &self.config };
         let answered = instance::drive(&clock, collecting, call(&instance.exports, told));
@@ -146,6 +164,9 @@ impl Adapter {
         call: impl AsyncFnOnce(&Exports, Told<'_>, &Ended) -> wasmtime::Result<Result<()>>,
     ) -> Result<()> {
         let lost = self.lost.take().map(|why| Ended::Trapped(self.log.clean(&why)));
+        if !std::mem::take(&mut self.had_instance) {
+            return Ok(());
+        }
         let total = if lost.is_some() { BRIEF } else { self.limits.idle.max(BRIEF) };
         let allowance = Allowance { idle: self.limits.idle, total: Some(Total::fixed(total)) };
         let ended = lost.as_ref().unwrap_or(ended);
@@ -168,9 +189,9 @@ impl Adapter {
         serving.while_running(source, || self.moment(context, Archive::Read(totals, beside), None, call))?
     }
 
-    /// What a guest returned, without secrets.
+    /// What a guest returned, without secrets and not too long.
     fn clean(&self, said: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        said.into_iter().map(|(key, value)| (self.log.clean(&key), self.log.clean(&value))).collect()
+        said.into_iter().take(DETAILS).map(|(key, value)| (self.log.short(&key), self.log.short(&value))).collect()
     }
 
     /// Tells the person what was denied in this moment; gives the first.
@@ -188,8 +209,7 @@ impl Adapter {
     }
 
     fn without_secrets(&self, error: Error) -> Error {
-        let clean = |text: &str| self.log.clean(text);
-        error.map_texts(clean)
+        error.map_texts(DETAILS, |text| self.log.short(text))
     }
 }
 

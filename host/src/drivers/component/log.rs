@@ -70,11 +70,29 @@ impl Log {
         }
         let left_out = std::mem::take(&mut state.left_out);
         if let Some(reporter) = state.reporter.take().filter(|_| left_out > 0) {
-            let message =
-                format!("{left_out} lines of the driver's log were left out: its limit is {}, `limit.log`", show_size(self.limit));
+            let limit = show_size(self.limit);
+            let message = format!("{left_out} lines and findings of the driver's were left out: its limit is {limit}, `limit.log`");
             reporter.log(Level::Warn, message);
         }
         state.last.drain(..).collect()
+    }
+
+    /// A text without secrets, of at most [`LINE`] bytes: what a guest returns is shown and kept like its log.
+    pub(super) fn short(&self, text: &str) -> String {
+        let clean = self.clean(text);
+        if clean.len() <= LINE {
+            return clean;
+        }
+        format!("{}…", &clean[..clean.floor_char_boundary(LINE)])
+    }
+
+    /// Whether something more that the guest has to say, of so many bytes, is within the limit; else it is counted as left out.
+    pub(super) fn takes(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        state.volume = state.volume.saturating_add(bytes as u64 + 1);
+        let fits = state.volume <= self.limit;
+        state.left_out += u64::from(!fits);
+        fits
     }
 
     /// Ends a run: the next one has all of the limit again.

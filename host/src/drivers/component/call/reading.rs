@@ -66,7 +66,7 @@ impl EntryReading {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
-        if self.chunk.is_empty() {
+        if self.at == self.chunk.len() {
             return Ok(None);
         }
         let given = self.give(max);

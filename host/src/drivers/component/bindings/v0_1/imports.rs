@@ -46,8 +46,10 @@ impl control::Host for Guest {
     }
 
     async fn finding(&mut self, kind: control::FindingKind, name: String, message: String) -> Result<()> {
-        let (name, message) = (self.log.clean(&name), self.log.clean(&message));
-        if let Ok(call) = self.call() {
+        let (name, message) = (self.log.short(&name), self.log.short(&message));
+        if self.log.takes(name.len() + message.len())
+            && let Ok(call) = self.call()
+        {
             let set = call.context.set.clone();
             call.context.reporter.finding(Finding { set, kind: convert::finding_kind_in(kind), name, message });
         }
