@@ -3,10 +3,13 @@
 //! An epoch alone ends no guest that waits inside the host. So whoever drives the guest's future looks here a few times a
 //! second, and drops it when its time is over.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
+
+/// A call that the host answers sooner is the guest's own time: else who calls without end would hardly age.
+const QUICK: Duration = Duration::from_millis(10);
 
 /// How long a guest may go on after a request to stop, to clean up.
 const GRACE: Duration = Duration::from_millis(500);
@@ -55,8 +58,8 @@ pub(super) struct Clock {
     allowance: Allowance,
     /// Milliseconds after `begun` at which there was progress.
     progress: AtomicU64,
-    /// How many of the guest's calls wait for the archive: no time in which it is to blame.
-    waiting: AtomicU32,
+    /// Milliseconds after `begun` since which the host works for the guest, plus one; 0: it does not.
+    at_work: AtomicU64,
     /// Milliseconds after `begun` at which the request to stop was seen, plus one; 0: it was not.
     stop: AtomicU64,
     cancel: Cancel,
@@ -65,8 +68,8 @@ pub(super) struct Clock {
 impl Clock {
     /// Starts.
     pub(super) fn start(allowance: Allowance, cancel: Cancel) -> Self {
-        let (progress, waiting, stop) = Default::default();
-        Self { begun: Instant::now(), allowance, progress, waiting, stop, cancel }
+        let (progress, at_work, stop) = Default::default();
+        Self { begun: Instant::now(), allowance, progress, at_work, stop, cancel }
     }
 
     /// There was progress.
@@ -76,8 +79,9 @@ impl Clock {
 
     /// The host works for the guest, or lets it wait for others, until what this returns is dropped.
     pub(super) fn host_at_work(&self) -> AtWork<'_> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        AtWork { clock: self, since: self.now() }
+        let since = self.now();
+        self.at_work.store(since + 1, Ordering::Relaxed);
+        AtWork { clock: self, since }
     }
 
     /// How long the call took so far.
@@ -98,7 +102,11 @@ impl Clock {
             }
         }
         let idle = now.saturating_sub(self.progress.load(Ordering::Relaxed));
-        if self.waiting.load(Ordering::Relaxed) == 0 && idle >= millis(self.allowance.idle) {
+        let at_work = match self.at_work.load(Ordering::Relaxed) {
+            0 => 0,
+            since => now.saturating_sub(since - 1),
+        };
+        if idle >= millis(self.allowance.idle) && at_work < millis(QUICK) {
             return Some(Overdue::Idle(self.allowance.idle));
         }
         self.allowance.total.filter(|total| self.begun.elapsed() >= total.left).map(Overdue::Total)
@@ -109,7 +117,7 @@ impl Clock {
     }
 }
 
-/// The time that the host takes: no time without progress, and no progress either.
+/// The time that the host takes, where that is long: no time without progress, and no progress either.
 pub(super) struct AtWork<'c> {
     clock: &'c Clock,
     since: u64,
@@ -118,9 +126,12 @@ pub(super) struct AtWork<'c> {
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         let now = self.clock.now();
-        let progress = self.clock.progress.load(Ordering::Relaxed).saturating_add(now - self.since);
-        self.clock.progress.store(progress.min(now), Ordering::Relaxed);
-        self.clock.waiting.fetch_sub(1, Ordering::Relaxed);
+        let took = now - self.since;
+        if took >= millis(QUICK) {
+            let progress = self.clock.progress.load(Ordering::Relaxed).saturating_add(took);
+            self.clock.progress.store(progress.min(now), Ordering::Relaxed);
+        }
+        self.clock.at_work.store(0, Ordering::Relaxed);
     }
 }
 
@@ -158,6 +169,15 @@ mod tests {
         assert_eq!(clock.overdue(), None);
         std::thread::sleep(SHORT * 2);
         assert_eq!(clock.overdue(), Some(Overdue::Total(Total::fixed(SHORT * 3))));
+        drop(working);
+    }
+
+    #[test]
+    fn who_is_always_in_a_quick_call_is_idle_all_the_same() {
+        let clock = clock(SHORT, None);
+        std::thread::sleep(SHORT);
+        let working = clock.host_at_work();
+        assert_eq!(clock.overdue(), Some(Overdue::Idle(SHORT)));
         drop(working);
     }
 
