@@ -108,7 +108,8 @@ fn compile(path: &Path, bytes: &[u8], sha256: &str) -> Result<Component> {
     let compiled = Component::from_binary(engine, bytes);
     let component = compiled.map_err(|why| {
         let why = format!("{why:#}");
-        let truncated = why.contains("unexpected end") || why.contains("unexpected-eof");
+        let beyond = format!("is out of bounds (bound = {})", bytes.len());
+        let truncated = why.contains("unexpected end") || why.contains("unexpected-eof") || why.contains(&beyond);
         match truncated {
             true => no_component(path, "it is truncated").hint("build or copy it again"),
             false => no_component(path, &format!("it is damaged, or uses what this host does not know: {why}")),
