@@ -208,8 +208,9 @@ impl Adapter {
         Err(Error::new(ErrorKind::InvalidConfig, message).hint("put it elsewhere, or grant a directory that does not hold it"))
     }
 
+    /// Lines of its message but the first are set in, so that none can be taken for one of the host's.
     fn without_secrets(&self, error: Error) -> Error {
-        error.map_texts(DETAILS, |text| self.log.short(text))
+        error.map_texts(DETAILS, |text| self.log.short(text).replace('\n', "\n  "))
     }
 }
 

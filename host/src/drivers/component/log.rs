@@ -33,7 +33,9 @@ struct State {
     reporter: Option<Arc<dyn Reporter>>,
     /// Bytes so far.
     volume: u64,
-    /// Lines left out since this was last told.
+    /// Whether there was a finding.
+    has_found: bool,
+    /// Lines and findings left out since this was last told.
     left_out: u64,
     /// The last lines of the moment.
     last: VecDeque<String>,
@@ -86,22 +88,27 @@ impl Log {
         format!("{}…", &clean[..clean.floor_char_boundary(LINE)])
     }
 
-    /// Whether something more that the guest has to say, of so many bytes, is within the limit; else it is counted as left out.
-    pub(super) fn takes(&self, bytes: usize) -> bool {
+    /// Whether one more finding of so many bytes is within the limit; else it is counted as left out. The first always is, however
+    /// full the log may be: that something was found cannot be hidden.
+    pub(super) fn takes_finding(&self, bytes: usize) -> bool {
         let mut state = self.state();
         state.volume = state.volume.saturating_add(bytes as u64 + 1);
-        let fits = state.volume <= self.limit;
+        let fits = state.volume <= self.limit || !state.has_found;
+        state.has_found = true;
         state.left_out += u64::from(!fits);
         fits
     }
 
     /// Ends a run: the next one has all of the limit again.
     pub(super) fn end_run(&self) {
-        self.state().volume = 0;
+        let mut state = self.state();
+        (state.volume, state.has_found) = (0, false);
     }
 
     /// A line of the guest's log.
     pub(super) fn say(&self, level: Level, text: &str) {
+        // Whole, so that no secret is missed where it is cut.
+        let text = self.clean(text);
         let mut state = self.state();
         text.split('\n').for_each(|line| pieces(line).for_each(|piece| self.put(&mut state, level, piece)));
     }

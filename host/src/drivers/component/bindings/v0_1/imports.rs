@@ -47,7 +47,7 @@ impl control::Host for Guest {
 
     async fn finding(&mut self, kind: control::FindingKind, name: String, message: String) -> Result<()> {
         let (name, message) = (self.log.short(&name), self.log.short(&message));
-        if self.log.takes(name.len() + message.len())
+        if self.log.takes_finding(name.len() + message.len())
             && let Ok(call) = self.call()
         {
             let set = call.context.set.clone();
