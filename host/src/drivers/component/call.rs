@@ -13,7 +13,7 @@ use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
 pub(super) use self::reading::{EntryReading, Walk};
-pub(super) use self::writing::{EntryWriting, check_attributes, check_chunk, check_name};
+pub(super) use self::writing::{EntryWriting, attributes_size, check_attributes, check_chunk, check_name};
 use super::beside::Beside;
 use super::clock::Clock;
 use super::handle::Ticket;
@@ -21,6 +21,9 @@ use super::limits::{Limits, READERS};
 use crate::archive::{Totals, Writer};
 use crate::drivers::Context;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The most entries that an error about unfinished ones names.
+const NAMED: usize = 20;
 
 /// Values of a link on their way to who collects them, and where the answer goes.
 pub(super) type Pushed = (Vec<String>, oneshot::Sender<Result<()>>);
@@ -37,8 +40,10 @@ pub(super) struct Call {
     pub(super) entry_writers: Slots<EntryWriting>,
     pub(super) walks: Slots<Walk>,
     pub(super) entry_readers: Slots<EntryReading>,
-    /// The names of entries that were dropped before they were finished.
-    pub(super) abandoned: Vec<String>,
+    /// The names of entries that were given up before they were finished, as far as they are told.
+    abandoned: Vec<String>,
+    /// Damage that was found. It fails the moment, whatever the guest makes of the error that it got.
+    damage: Option<Error>,
     /// The largest number that `progress` was called with.
     pub(super) progress: u64,
 }
@@ -68,7 +73,8 @@ impl Call {
     /// One that begins.
     pub(super) fn new(number: u64, context: Context, clock: Arc<Clock>, archive: Archive) -> Self {
         let (written, entry_writers, walks, entry_readers) = Default::default();
-        Self { number, context, clock, archive, written, entry_writers, walks, entry_readers, abandoned: Vec::new(), progress: 0 }
+        let (abandoned, damage) = Default::default();
+        Self { number, context, clock, archive, written, entry_writers, walks, entry_readers, abandoned, damage, progress: 0 }
     }
 
     /// The limit that was reached, if one was.
@@ -78,16 +84,35 @@ impl Call {
 
     /// What is wrong with how the guest left it, although it says that all went well.
     pub(super) fn left(&self) -> Result<()> {
-        if let Some(over) = &self.written.over {
-            return Err(over.clone());
+        if let Some(why) = self.written.over.as_ref().or(self.damage.as_ref()) {
+            return Err(why.clone());
         }
         let unfinished = self.abandoned.iter().chain(self.entry_writers.iter().map(|entry| &entry.name));
-        let names: Vec<&String> = unfinished.take(20).collect();
+        let names: Vec<&String> = unfinished.take(NAMED).collect();
         if names.is_empty() {
             return Ok(());
         }
         let error = Error::new(ErrorKind::Other, "the driver left entries unfinished: only `finish` makes one part of the archive");
         Err(names.into_iter().fold(error, |error, name| error.with("entry", name)))
+    }
+
+    /// Gives up an entry that cannot become whole.
+    pub(super) fn abandon(&mut self, slot: u32) {
+        if let Some(entry) = self.entry_writers.take(slot)
+            && self.abandoned.len() < NAMED
+        {
+            self.abandoned.push(entry.name);
+        }
+    }
+
+    /// Looks at what a read came to, on its way to the guest.
+    pub(super) fn look_at<T>(&mut self, read: Result<T>) -> Result<T> {
+        if let Err(error) = &read
+            && error.kind() == ErrorKind::Corrupt
+        {
+            self.damage.get_or_insert_with(|| error.clone());
+        }
+        read
     }
 
     /// The thing behind a handle; a typed error where its call is over.

@@ -8,7 +8,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::call::Call;
 use super::grants::{HasRights, Requests, Rights};
-use super::limits::{Bounds, HANDLES, Limits};
+use super::limits::{Bounds, HANDLES, HEADERS, Limits};
 use super::log::Log;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -40,7 +40,9 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         let bounds = Bounds::new(limits);
-        Self { table, limits: limits.clone(), bounds, log: log.clone(), call: None, wasi, http: WasiHttpCtx::new(), hooks, rights }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADERS);
+        Self { table, limits: limits.clone(), bounds, log: log.clone(), call: None, wasi, http, hooks, rights }
     }
 
     /// The call that runs.

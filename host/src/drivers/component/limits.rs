@@ -19,8 +19,12 @@ pub(super) const CALL: usize = 8 << 20;
 /// The most instances of modules in one component, the most tables and the most memories.
 const INSTANCES: usize = 256;
 
-/// The most handles that a guest holds at one time, WASI's among them.
-pub(super) const HANDLES: usize = 10_000;
+/// The most handles that a guest holds at one time, WASI's among them: each takes memory of the host's, headers of HTTP up to
+/// [`HEADERS`].
+pub(super) const HANDLES: usize = 1_000;
+
+/// The most bytes in the headers of one HTTP message.
+pub(super) const HEADERS: usize = 64 << 10;
 
 /// The most entries that a guest reads, and the most walks that it makes, at one time: each takes memory of the host's.
 pub(super) const READERS: usize = 64;
@@ -43,11 +47,11 @@ pub(super) struct LimitOptions {
     idle: Option<String>,
     /// The time that all moments of a run may take together, `after_*` left out; unlimited unless told.
     time: Option<String>,
-    /// Bytes written in a dump, before compression: `64GiB` (the default).
+    /// Bytes written in a dump, before compression, names and attributes of entries included: `64GiB` (the default).
     bytes: Option<String>,
     /// Entries written in a dump; 2,000,000 unless told.
     entries: Option<u64>,
-    /// The log of a run, standard output and standard error included: `1MiB` (the default). More is counted and left out.
+    /// The log of a run, standard output, standard error and findings included: `1MiB` (the default). More is counted and left out.
     log: Option<String>,
 }
 

@@ -1,7 +1,5 @@
 //! One entry on its way from the archive to a guest, read ahead of it; and a walk through all entries.
 
-use std::collections::VecDeque;
-
 use crate::archive::EntryInfo;
 use crate::archive::entry::{Entries, EntryReader};
 use crate::drivers::component::beside::{Beside, Coming, come};
@@ -120,16 +118,15 @@ fn read(mut reader: Box<dyn EntryReader>, max: usize, mut buffer: Vec<u8>) -> Ah
 
 /// A walk through the entries of the set.
 pub(in crate::drivers::component) struct Walk {
+    /// None after an error.
     entries: Option<Box<dyn Entries>>,
-    /// What came and was not yet given away.
-    rest: VecDeque<EntryInfo>,
 }
 
 impl Walk {
     /// Begins at the first.
     pub(in crate::drivers::component) async fn begin(beside: &Beside) -> Result<Self> {
         let entries = beside.run(|reader| reader.ok_or_else(super::over)?.entries()).await?;
-        Ok(Self { entries: Some(entries), rest: VecDeque::new() })
+        Ok(Self { entries: Some(entries) })
     }
 
     /// The next entries, at most `max`, fewer where they are long; none at the end.
@@ -137,23 +134,23 @@ impl Walk {
         if max == 0 {
             return Err(Error::new(ErrorKind::Other, "a page of no entries says nothing: ask for at least one"));
         }
-        let max = max.min(PAGE);
-        if self.rest.is_empty()
-            && let Some(mut entries) = self.entries.take()
-        {
-            let (entries, page) = beside.run(move |_| entries.next(max).map(|page| (entries, page))).await?;
-            self.entries = Some(entries);
-            self.rest = page.into();
-        }
-        let mut bytes = 0;
-        let mut page = Vec::new();
-        while page.len() < max && (bytes < PAGE_BYTES) {
-            let Some(info) = self.rest.pop_front() else { break };
-            bytes += size_of(&info);
-            page.push(info);
-        }
+        let Some(mut entries) = self.entries.take() else { return Ok(Vec::new()) };
+        let read = beside.run(move |_| page(&mut *entries, max.min(PAGE)).map(|page| (entries, page)));
+        let (entries, page) = read.await?;
+        self.entries = Some(entries);
         Ok(page)
     }
+}
+
+/// A page of at most `max` entries: it ends where it is full, so that nothing is kept from one page to the next.
+fn page(entries: &mut dyn Entries, max: usize) -> Result<Vec<EntryInfo>> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    while page.len() < max && bytes < PAGE_BYTES {
+        let Some(info) = entries.next(1)?.pop() else { break };
+        bytes += size_of(&info);
+        page.push(info);
+    }
+    Ok(page)
 }
 
 /// About how much memory of the guest's one entry takes.

@@ -66,11 +66,16 @@ pub(in crate::drivers::component) fn check_chunk(size: usize) -> Result<()> {
 
 /// Checks the size of an entry's attributes; that none is given twice is the archive's to check.
 pub(in crate::drivers::component) fn check_attributes(attributes: &[(String, String)]) -> Result<()> {
-    let size: usize = attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let size = attributes_size(attributes);
     if size <= ATTRIBUTES {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Other, format!("the attributes of one entry have at most {ATTRIBUTES} bytes; these have {size}")))
+}
+
+/// The bytes of all keys and values.
+pub(in crate::drivers::component) fn attributes_size(attributes: &[(String, String)]) -> usize {
+    attributes.iter().map(|(key, value)| key.len() + value.len()).sum()
 }
 
 /// Checks a name by the rules of the contract.

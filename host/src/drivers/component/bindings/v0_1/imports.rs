@@ -5,7 +5,9 @@ use wasmtime::{Result, StoreContextMut};
 
 use super::super::super::Failure;
 use super::super::super::beside::come;
-use super::super::super::call::{Archive, Call, EntryReading, EntryWriting, Walk, check_attributes, check_chunk, check_name, over};
+use super::super::super::call::{
+    Archive, Call, EntryReading, EntryWriting, Walk, attributes_size, check_attributes, check_chunk, check_name, over,
+};
 use super::super::super::guest::Guest;
 use super::super::super::handle::{Entries, EntryReader, EntryWriter, LinkSink, Reader, Ticket, Writer};
 use super::convert;
@@ -94,6 +96,8 @@ impl archive::HostWriter for Guest {
         let name = entry.name.clone();
         let entry = convert::entry_in(entry)?;
         call.count_entry(&limits)?;
+        // They take room in the archive as content does.
+        call.count_bytes(name.len() + attributes_size(&entry.attributes), &limits)?;
         let Archive::Write(into, _) = &mut call.archive else { return Err(over().into()) };
         let created = EntryWriting::new(name, into.create(entry)?);
         call.clock.progress();
@@ -128,9 +132,8 @@ impl archive::HostEntryWriter for Guest {
         let EntryWriter(ticket) = self.table.delete(entry)?;
         if let Ok(call) = self.call()
             && call.check(ticket).is_ok()
-            && let Some(abandoned) = call.entry_writers.take(ticket.slot)
         {
-            call.abandoned.push(abandoned.name);
+            call.abandon(ticket.slot);
         }
         Ok(())
     }
@@ -162,7 +165,8 @@ impl archive::HostReader for Guest {
         call.check_room()?;
         let (beside, clock) = (call.beside()?, call.clock.clone());
         let _working = clock.host_at_work();
-        let (info, reading) = EntryReading::open(name, &beside).await?;
+        let opened = EntryReading::open(name, &beside).await;
+        let (info, reading) = self.call()?.look_at(opened)?;
         clock.progress();
         let slot = self.call()?.entry_readers.add(reading);
         let ticket = self.ticket(slot)?;
@@ -183,7 +187,9 @@ impl archive::HostEntries for Guest {
         let (beside, clock) = (call.beside()?, call.clock.clone());
         let _working = clock.host_at_work();
         let page = walk.next(max as usize, &beside).await;
-        self.call()?.walks.put(ticket.slot, walk);
+        let call = self.call()?;
+        call.walks.put(ticket.slot, walk);
+        let page = call.look_at(page);
         if page.as_ref().is_ok_and(|page| !page.is_empty()) {
             clock.progress();
         }
@@ -215,7 +221,9 @@ impl archive::HostEntryReader for Guest {
         let (beside, clock) = (call.beside()?, call.clock.clone());
         let _working = clock.host_at_work();
         let read = reading.read(max as usize, &beside).await;
-        self.call()?.entry_readers.put(ticket.slot, reading);
+        let call = self.call()?;
+        call.entry_readers.put(ticket.slot, reading);
+        let read = call.look_at(read);
         if read.as_ref().is_ok_and(Option::is_some) {
             clock.progress();
         }
@@ -236,13 +244,19 @@ impl archive::HostEntryReader for Guest {
 impl archive::HostLinkSink for Guest {
     async fn push(&mut self, sink: Resource<LinkSink>, values: Vec<String>) -> Answer<()> {
         let LinkSink(ticket) = *self.table.get(&sink)?;
+        let limits = self.limits.clone();
         let call = self.call()?;
         call.check(ticket)?;
+        stop_after_limit(call)?;
+        call.count_bytes(values.iter().map(String::len).sum(), &limits)?;
         let clock = call.clock.clone();
         let _working = clock.host_at_work();
+        let is_empty = values.is_empty();
         let answer = call.push(values)?;
         come(answer).await??;
-        clock.progress();
+        if !is_empty {
+            clock.progress();
+        }
         Ok(())
     }
 
@@ -280,11 +294,15 @@ fn stop_after_limit(call: &Call) -> Answer<()> {
 async fn write(mut store: StoreContextMut<'_, Guest>, entry: &Resource<EntryWriter>, chunk: &WasmList<u8>) -> Answer<()> {
     let guest = store.data_mut();
     let EntryWriter(ticket) = *guest.table.get(entry)?;
-    check_chunk(chunk.len())?;
     let limits = guest.limits.clone();
     let call = guest.call()?;
     call.check(ticket)?;
     stop_after_limit(call)?;
+    if let Err(refused) = check_chunk(chunk.len()) {
+        // What lacks a chunk is no whole entry, even if the guest goes on and finishes it.
+        call.abandon(ticket.slot);
+        return Err(refused.into());
+    }
     call.count_bytes(chunk.len(), &limits)?;
     let (beside, clock) = (call.beside()?, call.clock.clone());
     let mut writing = guest.slot(ticket, |call| call.entry_writers.take(ticket.slot))?;
@@ -297,7 +315,9 @@ async fn write(mut store: StoreContextMut<'_, Guest>, entry: &Resource<EntryWrit
         let _working = clock.host_at_work();
         writing = writing.make_room(&beside).await?;
     }
-    clock.progress();
+    if chunk.len() > 0 {
+        clock.progress();
+    }
     store.data_mut().call()?.entry_writers.put(ticket.slot, writing);
     Ok(())
 }
