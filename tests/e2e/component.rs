@@ -3,7 +3,7 @@
 mod cache;
 mod entries;
 mod files;
-mod grants;
+pub(crate) mod grants;
 mod limits;
 mod moments;
 

@@ -13,6 +13,7 @@ mod engine;
 mod engine_story;
 mod filesystem;
 mod guests;
+mod hostile;
 mod links;
 mod media;
 mod plan;

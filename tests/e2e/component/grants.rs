@@ -1,6 +1,6 @@
 //! What a component may touch: what it needs and is granted, checked on each use; what is denied is told to it, and to the person.
 
-mod attempts;
+pub(crate) mod attempts;
 
 use std::fs;
 use std::net::TcpListener;

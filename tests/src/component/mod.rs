@@ -54,6 +54,15 @@ impl Text {
     pub fn address(self) -> String {
         format!("(i32.const {})", self.at)
     }
+
+    /// As it stands in a list or a record: address and length, 32 bits each.
+    ///
+    /// # Panics
+    /// The guest's memory has more than 4 GiB.
+    pub fn record(self) -> [u8; 8] {
+        let number = |number: usize| u32::try_from(number).expect("32 bits").to_le_bytes();
+        [number(self.at), number(self.len)].concat().try_into().expect("two numbers")
+    }
 }
 
 impl fmt::Display for Text {

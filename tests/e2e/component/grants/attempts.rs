@@ -3,11 +3,11 @@
 use dr_host_tests::component::Guest;
 
 /// The value of a variable that every test process has, and no component.
-pub(super) const HOME: &str = "value: /";
+pub(crate) const HOME: &str = "value: /";
 
 /// What the component is to find; anything else is an error with another text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It can do it.
     Allowed,
     /// `access-denied`, of sockets.
@@ -42,7 +42,7 @@ fn trying(mut guest: Guest, attempt: &str, outcome: Outcome) -> Guest {
 }
 
 /// Opens a TCP connection.
-pub(super) fn connecting(address: [u8; 4], port: u16, outcome: Outcome) -> Guest {
+pub(crate) fn connecting(address: [u8; 4], port: u16, outcome: Outcome) -> Guest {
     let guest = Guest::new()
         .imports(
             "import wasi:sockets/instance-network@0.2.0; import wasi:sockets/tcp-create-socket@0.2.0; import wasi:sockets/tcp@0.2.0;",
@@ -72,7 +72,7 @@ pub(super) fn connecting(address: [u8; 4], port: u16, outcome: Outcome) -> Guest
 }
 
 /// Resolves a name.
-pub(super) fn resolving(name: &str, outcome: Outcome) -> Guest {
+pub(crate) fn resolving(name: &str, outcome: Outcome) -> Guest {
     let mut guest = Guest::new()
         .imports(
             "import wasi:sockets/instance-network@0.2.0; import wasi:sockets/ip-name-lookup@0.2.0;",
@@ -90,7 +90,7 @@ pub(super) fn resolving(name: &str, outcome: Outcome) -> Guest {
 }
 
 /// Opens a file below the first directory, following links: to be read, or made and written.
-pub(super) fn opening(path: &str, write: bool, outcome: Outcome) -> Guest {
+pub(crate) fn opening(path: &str, write: bool, outcome: Outcome) -> Guest {
     let mut guest = Guest::new()
         .imports(
             "import wasi:filesystem/preopens@0.2.0; import wasi:filesystem/types@0.2.0;",
@@ -112,7 +112,7 @@ pub(super) fn opening(path: &str, write: bool, outcome: Outcome) -> Guest {
 }
 
 /// Logs every variable of the environment that it sees.
-pub(super) fn listing_variables() -> Guest {
+pub(crate) fn listing_variables() -> Guest {
     let mut guest = Guest::new().imports(
         "import wasi:cli/environment@0.2.0;",
         r#"(import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))"#,
@@ -140,7 +140,7 @@ pub(super) fn listing_variables() -> Guest {
 }
 
 /// Reads a secret, logs it, and fails with it as its message; fails also where it gets none.
-pub(super) fn reading_secret(name: &str) -> Guest {
+pub(crate) fn reading_secret(name: &str) -> Guest {
     let mut guest = Guest::new();
     let name = guest.text(name);
     guest.body(
