@@ -1,10 +1,10 @@
 //! The `component` driver: a WebAssembly component that fulfils the contract in `wit/driver.wit`, in a sandbox that has no more
 //! than the configuration grants.
 //!
-//! From a file to a driver: [`settings`], [`load`] (with the [`cache`] of compiled code), [`describe`] (what it says of itself),
-//! [`adapter`] (the [`Driver`] that calls it). Of a running one: [`engine`] and its ticks, [`instance`] (one call, driven under its
-//! [`clock`]), [`grants`] (what it may touch), [`guest`] (what belongs to an instance), [`call`] and [`handle`] (what one call may use, and for how long),
-//! [`beside`] (the thread that waits for the archive), [`limits`], [`log`], [`ended`] (its end, in words). Only [`bindings`] knows the versions of
+//! From a file to a driver: `settings`, `load` (with the `cache` of compiled code), `describe` (what it says of itself),
+//! `adapter` (the `Driver` that calls it). Of a running one: `engine` and its ticks, `instance` (one call, driven under its
+//! `clock`), `grants` (what it may touch), `guest` (what belongs to an instance), `call` and `handle` (what one call may use, and for how long),
+//! `beside` (the thread that waits for the archive), `limits`, `log`, `ended` (its end, in words). Only `bindings` knows the versions of
 //! the contract.
 
 mod adapter;
