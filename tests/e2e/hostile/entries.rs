@@ -79,8 +79,8 @@ fn ten_million(guest: &mut Guest) -> String {
 fn ten_million_tiny_entries_end_at_the_limit_of_entries() {
     let mut guest = Guest::new().functions(DIGITS);
     let all = ten_million(&mut guest);
-    let tree = Tree::empty("limit = { entries = 1000 }\n");
-    let words = ["the driver reached the limit of 1000 entries, `limit.entries`", "raise the limit if the driver is to write so much"];
+    let tree = Tree::empty("limit = { entries = 200 }\n");
+    let words = ["the driver reached the limit of 200 entries, `limit.entries`", "raise the limit if the driver is to write so much"];
     let stops = all.replace("(br_if $more", "(if (i32.load8_u (global.get $ret)) (then (return (call $ok_outcome)))) (br_if $more");
     for body in [all, stops] {
         tree.put(&guest.clone().body("dump", &format!("{body} (call $ok_outcome)")).build());
