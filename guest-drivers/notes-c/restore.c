@@ -226,7 +226,6 @@ static bool put_note(const restore_t *restore, const dumprestore_driver_archive_
             struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = modified.seconds, .tv_nsec = (long)modified.nanoseconds}};
             put = futimens(file, times) == 0 || fail_errno(failure, "set the time of", name);
         }
-        put = put && (fsync(file) == 0 || fail_errno(failure, "sync", name));
         close(file);
         put = put && (rename(temporary, path) == 0 || fail_errno(failure, "write", name));
         if (!put) unlink(temporary);

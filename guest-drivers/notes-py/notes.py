@@ -244,7 +244,6 @@ def put_note(config, entry, content):
                     rest = memoryview(chunk)
                     while rest:
                         rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
                 if entry.modified is not None:
                     set_modified(temporary, entry.modified)
                 os.rename(temporary, path)

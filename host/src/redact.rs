@@ -177,9 +177,14 @@ impl Redactor {
         }
     }
 
-    /// Where the secrets stand in a text: in order, not overlapping.
-    pub fn ranges(&self, text: &str) -> Vec<Range<usize>> {
-        self.inner.iter().flat_map(|matcher| matcher.spellings.find_iter(text)).map(|found| found.range()).collect()
+    /// Where the secrets stand in a text, also in one that is not all UTF-8: in order, not overlapping.
+    pub fn ranges(&self, text: impl AsRef<[u8]>) -> Vec<Range<usize>> {
+        self.inner.iter().flat_map(|matcher| matcher.spellings.find_iter(text.as_ref())).map(|found| found.range()).collect()
+    }
+
+    /// The bytes of the longest spelling of a secret; 0 where there is none.
+    pub fn longest(&self) -> usize {
+        self.inner.as_ref().map_or(0, |matcher| matcher.spellings.max_pattern_len())
     }
 
     /// Strikes the secrets out of every string of a JSON value, but for strings that as a whole are public names

@@ -1,4 +1,5 @@
-//! The one asynchronous runtime, behind a blocking face: for libraries that know nothing else. No other room sees a future.
+//! The asynchronous runtimes, behind a blocking face: a shared one for libraries that know nothing else, and [`OneThread`] where a
+//! thread has connections of its own, through which much goes.
 
 use std::pin::pin;
 use std::sync::OnceLock;
@@ -21,23 +22,17 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The run is cancelled, and the future dropped where it stood; the runtime cannot be started.
 pub fn wait<F: Future>(cancel: &Cancel, future: F) -> Result<F::Output> {
     cancel.check()?;
-    runtime()?.block_on(async {
-        let mut future = pin!(future);
-        loop {
-            match tokio::time::timeout(LOOK, future.as_mut()).await {
-                Ok(output) => return Ok(output),
-                Err(_not_yet) => cancel.check()?,
-            }
-        }
-    })
+    runtime()?.block_on(unless_cancelled(cancel, future))
 }
 
-/// Waits for a future that knows by itself when to stop.
-///
-/// # Errors
-/// The runtime cannot be started.
-pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
-    Ok(runtime()?.block_on(future))
+async fn unless_cancelled<F: Future>(cancel: &Cancel, future: F) -> Result<F::Output> {
+    let mut future = pin!(future);
+    loop {
+        match tokio::time::timeout(LOOK, future.as_mut()).await {
+            Ok(output) => return Ok(output),
+            Err(_not_yet) => cancel.check()?,
+        }
+    }
 }
 
 fn runtime() -> Result<&'static Runtime> {
@@ -49,6 +44,45 @@ fn runtime() -> Result<&'static Runtime> {
     let started = started.while_doing(|| "cannot start the threads for network connections")?;
     // Where two threads came at once, one of the two is dropped here, unused.
     Ok(RUNTIME.get_or_init(|| started))
+}
+
+/// A runtime without threads: its connections and timers are served by the thread that waits in it, and only while it does, so
+/// that no thread has to wake another. Dropped, it waits for nothing.
+pub struct OneThread(Option<Runtime>);
+
+impl OneThread {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// The process has too many files open.
+    pub fn new() -> Result<Self> {
+        let started = Builder::new_current_thread().enable_all().build().while_doing(|| "cannot prepare network connections")?;
+        Ok(Self(Some(started)))
+    }
+
+    /// Waits for a future that knows by itself when to stop, from a thread that is none of a runtime's.
+    ///
+    /// # Panics
+    /// Never: it is there until it is dropped.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.as_ref().expect("taken only when it is dropped").block_on(future)
+    }
+
+    /// Waits for a future, as [`wait`] does.
+    ///
+    /// # Errors
+    /// The run is cancelled, and the future dropped where it stood.
+    pub fn wait<F: Future>(&self, cancel: &Cancel, future: F) -> Result<F::Output> {
+        cancel.check()?;
+        self.block_on(unless_cancelled(cancel, future))
+    }
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        // A plain drop would wait for name look-ups, which nothing can end.
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
 }
 
 #[cfg(test)]

@@ -85,8 +85,7 @@ of which 4 in 5 are incompressible. SQLite: one table with an index, rows of som
 read the same input. dr-host hashes every entry, syncs its archive before it bears its name, and syncs what it restores; `tar`,
 `zip`, `zstd` and `.backup` do none of this.
 
-Components: the files are those of the media; `filesystem-tree` compares what stands in a target byte by byte, and syncs each file that it
-wrote. Chunks travel from a guest in C to the archive, which hashes and stores them, and back, where the guest compares every byte. A
+Components: the files are those of the media; either driver's restore is synced at its end. Chunks travel from a guest in C to the archive, which hashes and stores them, and back, where the guest compares every byte. A
 start is `dr-host plan` for one set, less what it takes for a set without a component. The loop of SCAN, PTTL and DUMP is a client's in
 Rust, which throws away what it gets; dr-host hashes, compresses and writes it.
 

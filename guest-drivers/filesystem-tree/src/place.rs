@@ -1,5 +1,5 @@
 //! `restore`: brings the target to what the archive holds. What is to go goes first; then each file is written beside its name,
-//! renamed when it is whole, and at the end synced.
+//! renamed when it is whole. The host syncs what was written.
 
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Write};
@@ -43,7 +43,6 @@ pub(crate) fn place(settings: &Settings, plan: Plan, source: &Reader) -> Result<
         buffer: vec![0; settings.chunk],
         directory: String::new(),
         done: Done::default(),
-        written: Vec::new(),
     };
     placer.delete(&plan)?;
     let mut bytes = 0;
@@ -54,7 +53,6 @@ pub(crate) fn place(settings: &Settings, plan: Plan, source: &Reader) -> Result<
         control::progress(bytes, Some(plan.bytes), Unit::Bytes);
         Ok(())
     })?;
-    placer.sync()?;
     Ok(placer.done)
 }
 
@@ -66,8 +64,6 @@ struct Placer<'a> {
     /// The directory that was made last.
     directory: String,
     done: Done,
-    /// The numbers of the entries that were written, in the order of the index.
-    written: Vec<bool>,
 }
 
 impl Placer<'_> {
@@ -98,7 +94,6 @@ impl Placer<'_> {
         let name = &info.entry.name;
         let path = self.settings.path.join(name);
         if !self.fresh && self.keep(&path, info)? {
-            self.written.push(false);
             return Ok(());
         }
         let cannot = |why: io::Error| io_error(format!("cannot write `{name}`"), &why);
@@ -111,7 +106,6 @@ impl Placer<'_> {
         set_modified(&temporary.file, info).map_err(cannot)?;
         temporary.put(&path).map_err(cannot)?;
         self.done.written += 1;
-        self.written.push(true);
         Ok(())
     }
 
@@ -147,19 +141,6 @@ impl Placer<'_> {
             .map_err(|why| io_error(format!("cannot set the time of `{}`", info.entry.name), &why))?;
         self.done.repaired += 1;
         Ok(true)
-    }
-
-    /// Waits until everything written is on its disk. Last of all, when most of it has got there by itself.
-    fn sync(&self) -> Result<()> {
-        let mut written = self.written.iter();
-        each_entry(self.source, |info| {
-            if written.next() != Some(&true) {
-                return Ok(());
-            }
-            check_cancelled()?;
-            let synced = File::options().write(true).open(self.settings.path.join(&info.entry.name)).and_then(|file| file.sync_all());
-            synced.map_err(|why| io_error(format!("cannot sync `{}`", info.entry.name), &why))
-        })
     }
 }
 

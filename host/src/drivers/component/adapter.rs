@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::beside::{Beside, Serving};
 use super::bindings::{Exports, Told};
-use super::call::Archive;
+use super::call::{Archive, Call};
 use super::clock::{Allowance, Clock, Overdue, Total};
 use super::ended;
 use super::grants::{Denials, Matched};
 use super::guest::World;
-use super::instance::{self, Collecting, Instance, Lost};
+use super::instance::{self, Answered, Instance, Lost};
 use super::limits::{BRIEF, Limits};
 use super::load::Loaded;
 use super::log::Log;
 use super::settings::Configured;
+use super::thread::Service;
 use crate::archive::{Reader, Writer};
 use crate::drivers::{Context, Description, Driver, Ended, LinkColumn, Outcome, PointInTime, SHA256, Survey};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,7 +34,7 @@ pub(super) struct Adapter {
     /// What was denied to it.
     denials: Denials,
     /// The configuration as the component gets it.
-    config: String,
+    config: Arc<str>,
     /// Lives through the moments of a run; made by the first.
     instance: Option<Instance>,
     /// Whether there was an instance in this run: where none could be made, nothing needs to be released.
@@ -50,7 +50,7 @@ impl Adapter {
     pub(super) fn new(settings: Configured, loaded: Arc<Loaded>, matched: Matched) -> Self {
         let limits = Arc::new(settings.limits.clone());
         let log = Log::new(limits.log, matched.redactor());
-        let config = settings.config.to_string();
+        let config = settings.config.to_string().into();
         let denials = Denials::default();
         Self {
             settings,
@@ -68,40 +68,35 @@ impl Adapter {
     }
 
     /// Calls a moment under its clock: in the instance that there is, or a first one.
-    fn moment<T>(
-        &mut self,
-        context: &Context,
-        archive: Archive,
-        collecting: Option<Collecting<'_>>,
-        call: impl AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>>,
-    ) -> Result<T> {
+    fn moment<T: Send + 'static>(&mut self, context: &Context, archive: Archive, service: Service<'_>, call: impl Moment<T>) -> Result<T> {
         let allowance = self.limits.allowance(self.spent);
-        self.call(context, allowance, archive, collecting, call)
+        self.call(context, allowance, archive, service, call)
     }
 
-    fn call<T>(
+    fn call<T: Send + 'static>(
         &mut self,
         context: &Context,
         allowance: Allowance,
         archive: Archive,
-        collecting: Option<Collecting<'_>>,
-        call: impl AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>>,
+        service: Service<'_>,
+        call: impl Moment<T>,
     ) -> Result<T> {
         self.log.begin(context.reporter.clone());
         let clock = Arc::new(Clock::start(allowance, context.cancel.clone()));
-        let mut instance = match self.instance.take() {
+        let instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.instantiate(context, &clock)?,
         };
         self.had_instance = true;
-        instance.store.data_mut().call = Some(instance::call(context, &clock, archive));
-        let told = Told { store: &mut instance.store, context, config: &self.config };
-        let answered = instance::drive(&clock, collecting, call(&instance.exports, told));
+        let (told, config, watched) = (context.clone(), self.config.clone(), clock.clone());
+        let called = instance.call(&clock, service, async move |exports, store, caller| {
+            store.data_mut().call = Some(Call::new(told.clone(), watched, archive, caller));
+            call(exports, Told { store, context: &told, config: &config }).await
+        });
         self.spent += clock.elapsed();
-        let left = instance.store.data_mut().call.take();
         let denied = self.tell_denials(context);
-        let error = match answered {
-            Ok(answer) => {
+        let error = match called {
+            Ok(Answered { instance, left, answer }) => {
                 self.instance = Some(instance);
                 match answer.and_then(|answer| left.map_or(Ok(()), |call| call.left()).map(|()| answer)) {
                     Ok(answer) => {
@@ -111,38 +106,32 @@ impl Adapter {
                     Err(error) => self.without_secrets(error),
                 }
             }
-            Err(lost) => {
-                let over = left.and_then(|call| call.left_over());
-                self.lose(context, lost, over, instance.store.data().bounds.refused())
-            }
+            Err(lost) => self.lose(context, lost),
         };
         let lines = self.log.end();
         Err(if error.is_cancelled() { error } else { ended::with_last_lines(ended::with_denial(error, denied), lines) })
     }
 
     /// Makes an instance.
-    fn instantiate(&mut self, context: &Context, clock: &Clock) -> Result<Instance> {
+    fn instantiate(&mut self, context: &Context, clock: &Arc<Clock>) -> Result<Instance> {
         let rights = self.matched.rights(&self.denials);
         let mut wasi = instance::wasi(&self.log);
         rights.enter(&mut wasi)?;
         let world = World { wasi: wasi.build(), rights };
-        let mut store = instance::store(&self.loaded.prepared, world, &self.limits, &self.log);
-        match instance::drive(clock, None, self.loaded.prepared.instantiate(&mut store)) {
-            Ok(exports) => Ok(Instance { store, exports }),
-            Err(lost) => {
-                let error = self.lose(context, lost, None, store.data().bounds.refused());
-                let lines = self.log.end();
-                Err(ended::with_last_lines(error, lines))
-            }
-        }
+        let store = instance::store(&self.loaded.prepared, world, &self.limits, &self.log);
+        Instance::make(&self.loaded.prepared, store, clock).map_err(|lost| {
+            let error = self.lose(context, lost);
+            let lines = self.log.end();
+            ended::with_last_lines(error, lines)
+        })
     }
 
     /// The instance is of no use any more: why, as an error.
-    fn lose(&mut self, context: &Context, lost: Lost, over: Option<Error>, refused: Option<&str>) -> Error {
+    fn lose(&mut self, context: &Context, lost: Lost) -> Error {
         let error = match lost {
-            Lost::Trapped(trap) => {
+            Lost::Trapped { trap, refused, over } => {
                 ended::tell_backtrace(context, &trap);
-                over.unwrap_or_else(|| self.without_secrets(ended::trapped(&trap, refused)))
+                over.unwrap_or_else(|| self.without_secrets(ended::trapped(&trap, refused.as_deref())))
             }
             Lost::Forced(why) => {
                 if why == Overdue::Cancelled {
@@ -161,7 +150,7 @@ impl Adapter {
         &mut self,
         context: &Context,
         ended: &Ended,
-        call: impl AsyncFnOnce(&Exports, Told<'_>, &Ended) -> wasmtime::Result<Result<()>>,
+        call: impl AsyncFnOnce(&Exports, Told<'_>, &Ended) -> wasmtime::Result<Result<()>> + Send + 'static,
     ) -> Result<()> {
         let lost = self.lost.take().map(|why| Ended::Trapped(self.log.clean(&why)));
         if !std::mem::take(&mut self.had_instance) {
@@ -169,8 +158,9 @@ impl Adapter {
         }
         let total = if lost.is_some() { BRIEF } else { self.limits.idle.max(BRIEF) };
         let allowance = Allowance { idle: self.limits.idle, total: Some(Total::fixed(total)) };
-        let ended = lost.as_ref().unwrap_or(ended);
-        let called = self.call(context, allowance, Archive::None, None, async |exports, told| call(exports, told, ended).await);
+        let ended = lost.unwrap_or_else(|| ended.clone());
+        let called =
+            self.call(context, allowance, Archive::None, Service::None, async move |exports, told| call(exports, told, &ended).await);
         self.instance = None;
         self.spent = Duration::ZERO;
         self.log.end_run();
@@ -178,15 +168,8 @@ impl Adapter {
     }
 
     /// Calls a moment that reads entries.
-    fn reading<T>(
-        &mut self,
-        context: &Context,
-        source: &dyn Reader,
-        call: impl AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>>,
-    ) -> Result<T> {
-        let (beside, serving) = Beside::new();
-        let totals = source.totals();
-        serving.while_running(source, || self.moment(context, Archive::Read(totals, beside), None, call))?
+    fn reading<T: Send + 'static>(&mut self, context: &Context, source: &dyn Reader, call: impl Moment<T>) -> Result<T> {
+        self.moment(context, Archive::Read(source.totals()), Service::Reader(source), call)
     }
 
     /// What a guest returned, without secrets and not too long.
@@ -213,6 +196,11 @@ impl Adapter {
         error.map_texts(DETAILS, |text| self.log.short(text).replace('\n', "\n  "))
     }
 }
+
+/// A call of one moment, made on the guest's thread: the outer error is a trap.
+trait Moment<T>: AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>> + Send + 'static {}
+
+impl<T, F: AsyncFnOnce(&Exports, Told<'_>) -> wasmtime::Result<Result<T>> + Send + 'static> Moment<T> for F {}
 
 impl Driver for Adapter {
     fn describe(&self) -> Description {
@@ -250,20 +238,17 @@ impl Driver for Adapter {
 
     fn before_dump(&mut self, context: &Context) -> Result<PointInTime> {
         self.leave_nothing_out(context)?;
-        self.moment(context, Archive::None, None, async |exports, told| exports.before_dump(told).await)
+        self.moment(context, Archive::None, Service::None, async |exports, told| exports.before_dump(told).await)
             .map(|point| PointInTime { details: self.clean(point.details), ..point })
     }
 
     fn link_values(&mut self, context: &Context, column: &LinkColumn, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-        let (collector, pushed) = crossbeam_channel::unbounded();
-        let collecting = Collecting { pushed, each };
-        self.moment(context, Archive::Collect(collector), Some(collecting), async |exports, told| exports.link_values(told, column).await)
+        let column = column.clone();
+        self.moment(context, Archive::Collect, Service::Values(each), async move |exports, told| exports.link_values(told, &column).await)
     }
 
     fn dump(&mut self, context: &Context, into: Box<dyn Writer>) -> Result<Outcome> {
-        let (beside, serving) = Beside::new();
-        Serving::detached(serving)?;
-        self.moment(context, Archive::Write(into, beside), None, async |exports, told| exports.dump(told).await)
+        self.moment(context, Archive::Write(into), Service::None, async |exports, told| exports.dump(told).await)
             .map(|outcome| Outcome { notes: self.clean(outcome.notes), ..outcome })
     }
 
@@ -277,8 +262,9 @@ impl Driver for Adapter {
     }
 
     fn restore(&mut self, context: &Context, source: &dyn Reader) -> Result<Outcome> {
-        self.reading(context, source, async |exports, told| exports.restore(told).await)
-            .map(|outcome| Outcome { notes: self.clean(outcome.notes), ..outcome })
+        let outcome = self.reading(context, source, async |exports, told| exports.restore(told).await)?;
+        self.matched.sync()?;
+        Ok(Outcome { notes: self.clean(outcome.notes), ..outcome })
     }
 
     fn after_restore(&mut self, context: &Context, ended: &Ended) -> Result<()> {

@@ -1,32 +1,27 @@
 //! What a guest may use within one call: the set's entries, written or read, and the values of a link. Everything in here ends
 //! with the call, whatever handles the guest keeps.
 //!
-//! Nothing in here waits inside a poll: what may wait goes to the thread [`beside`](super::beside).
+//! What is in here may block the guest's [`thread`](super::thread): a full archive, a slow disk.
 
 mod reading;
 mod writing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-
-use crossbeam_channel::Sender;
-use tokio::sync::oneshot;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) use self::reading::{EntryReading, Walk};
 pub(super) use self::writing::{EntryWriting, attributes_size, check_attributes, check_chunk, check_name};
-use super::beside::Beside;
 use super::clock::Clock;
 use super::handle::Ticket;
 use super::limits::{Limits, READERS};
+use super::thread::Caller;
 use crate::archive::{Totals, Writer};
 use crate::drivers::Context;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most entries that an error about unfinished ones names.
 const NAMED: usize = 20;
-
-/// Values of a link on their way to who collects them, and where the answer goes.
-pub(super) type Pushed = (Vec<String>, oneshot::Sender<Result<()>>);
 
 /// One call into a guest.
 pub(super) struct Call {
@@ -36,6 +31,8 @@ pub(super) struct Call {
     pub(super) clock: Arc<Clock>,
     /// What the call may use of the archive.
     pub(super) archive: Archive,
+    /// Who made it.
+    pub(super) caller: Caller,
     pub(super) written: Written,
     pub(super) entry_writers: Slots<EntryWriting>,
     pub(super) walks: Slots<Walk>,
@@ -53,11 +50,11 @@ pub(super) enum Archive {
     /// Nothing.
     None,
     /// Its entries are written.
-    Write(Box<dyn Writer>, Beside),
-    /// Its entries are read.
-    Read(Totals, Beside),
+    Write(Box<dyn Writer>),
+    /// Its entries are read: so much.
+    Read(Totals),
     /// The values of a link are collected.
-    Collect(Sender<Pushed>),
+    Collect,
 }
 
 /// How much was written, and how much may be.
@@ -71,10 +68,12 @@ pub(super) struct Written {
 
 impl Call {
     /// One that begins.
-    pub(super) fn new(number: u64, context: Context, clock: Arc<Clock>, archive: Archive) -> Self {
+    pub(super) fn new(context: Context, clock: Arc<Clock>, archive: Archive, caller: Caller) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (written, entry_writers, walks, entry_readers) = Default::default();
         let (abandoned, damage) = Default::default();
-        Self { number, context, clock, archive, written, entry_writers, walks, entry_readers, abandoned, damage, progress: 0 }
+        Self { number, context, clock, archive, caller, written, entry_writers, walks, entry_readers, abandoned, damage, progress: 0 }
     }
 
     /// The limit that was reached, if one was.
@@ -120,18 +119,10 @@ impl Call {
         if ticket.call == self.number { Ok(()) } else { Err(over()) }
     }
 
-    /// The thread beside.
-    pub(super) fn beside(&self) -> Result<Beside> {
-        match &self.archive {
-            Archive::Write(_, beside) | Archive::Read(_, beside) => Ok(beside.clone()),
-            Archive::None | Archive::Collect(_) => Err(over()),
-        }
-    }
-
     /// How much the set holds.
     pub(super) fn totals(&self) -> Result<Totals> {
-        match &self.archive {
-            Archive::Read(totals, _) => Ok(*totals),
+        match self.archive {
+            Archive::Read(totals) => Ok(totals),
             _ => Err(over()),
         }
     }
@@ -167,14 +158,6 @@ impl Call {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Other, format!("the driver has {READERS} entries and walks open; close some before the next")))
-    }
-
-    /// Hands values to who collects them; the answer comes.
-    pub(super) fn push(&self, values: Vec<String>) -> Result<oneshot::Receiver<Result<()>>> {
-        let Archive::Collect(collector) = &self.archive else { return Err(over()) };
-        let (answer, coming) = oneshot::channel();
-        collector.send((values, answer)).map_err(|_| over())?;
-        Ok(coming)
     }
 }
 
@@ -216,7 +199,12 @@ impl<T> Slots<T> {
         slot
     }
 
-    /// Takes one out, to work with it; [`Slots::put`] puts it back.
+    /// One of them.
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.things.get_mut(&slot)
+    }
+
+    /// Takes one out.
     pub(super) fn take(&mut self, slot: u32) -> Option<T> {
         self.things.remove(&slot)
     }

@@ -1,16 +1,14 @@
-//! An instance of a component, and one call into it: under its clock, with the archive beside.
+//! An instance of a component, and one call into it, under its clock.
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtxBuilder;
 
 use super::bindings::{Exports, Prepared};
-use super::call::{Archive, Call, Pushed};
+use super::call::Call;
 use super::clock::{Allowance, Clock, Overdue, Total};
 use super::describe::Described;
 use super::ended;
@@ -19,24 +17,25 @@ use super::grants::Matched;
 use super::guest::{Guest, World};
 use super::limits::{CALL, DESCRIBE, Limits};
 use super::log::{Log, Printed, Stream};
+use super::thread::{self, Caller, Service};
 use crate::cancel::Cancel;
-use crate::drivers::Context;
 use crate::error::{Error, Result};
-use crate::runtime;
+use crate::runtime::OneThread;
 
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// An instance.
+/// An instance, and what drives it: its connections live on the runtime on which they were made.
 pub(super) struct Instance {
-    pub(super) store: Store<Guest>,
-    pub(super) exports: Exports,
+    store: Store<Guest>,
+    exports: Exports,
+    runtime: OneThread,
 }
 
 /// How a call into a guest ended, if not with an answer.
 pub(super) enum Lost {
-    /// It trapped.
-    Trapped(wasmtime::Error),
+    /// It trapped; after it met a limit of its memory, or of what it may write, if it did.
+    Trapped { trap: wasmtime::Error, refused: Option<String>, over: Option<Error> },
     /// It was ended by force.
     Forced(Overdue),
     /// It never began.
@@ -56,6 +55,8 @@ pub(super) fn store(prepared: &Prepared, world: World, limits: &Arc<Limits>, log
 /// A context of WASI in which nothing is granted: clocks, randomness, and streams that end in the log.
 pub(super) fn wasi(log: &Arc<Log>) -> WasiCtxBuilder {
     let mut wasi = WasiCtxBuilder::new();
+    // Calls have threads of their own, which may block.
+    wasi.allow_blocking_current_thread(true);
     wasi.stdout(Printed::new(log, Stream::Output)).stderr(Printed::new(log, Stream::Error));
     wasi
 }
@@ -68,64 +69,74 @@ pub(super) fn describe(prepared: &Prepared) -> Result<Described> {
     let limits = Arc::new(Limits::default());
     let log = Log::new(0, crate::redact::Redactor::default());
     let world = World { wasi: wasi(&log).build(), rights: Matched::nothing() };
-    let mut store = store(prepared, world, &limits, &log);
-    let clock = Clock::start(Allowance { idle: DESCRIBE * 2, total: Some(Total::fixed(DESCRIBE)) }, Cancel::new());
-    let answered = drive(&clock, None, async {
-        let exports = prepared.instantiate(&mut store).await?;
-        exports.describe(&mut store).await
-    });
+    let store = store(prepared, world, &limits, &log);
+    let clock = Arc::new(Clock::start(Allowance { idle: DESCRIBE * 2, total: Some(Total::fixed(DESCRIBE)) }, Cancel::new()));
+    let described = Instance::make(prepared, store, &clock)
+        .and_then(|instance| instance.call(&clock, Service::None, async |exports, store, _| exports.describe(store).await));
     let lines = log.end();
-    let error = match answered {
-        Ok(described) => return Ok(described),
-        Err(Lost::Trapped(trap)) => ended::trapped(&trap, store.data().bounds.refused()),
+    let error = match described {
+        Ok(Answered { answer, .. }) => return Ok(answer),
+        Err(Lost::Trapped { trap, refused, .. }) => ended::trapped(&trap, refused.as_deref()),
         Err(Lost::Forced(why)) => ended::overdue(why),
         Err(Lost::Failed(error)) => return Err(error),
     };
     Err(ended::with_last_lines(error.while_("`describe`"), lines))
 }
 
-/// Makes the call that a guest is about to get.
-pub(super) fn call(context: &Context, clock: &Arc<Clock>, archive: Archive) -> Call {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    Call::new(NUMBER.fetch_add(1, Ordering::Relaxed), context.clone(), clock.clone(), archive)
+/// What became of a call.
+pub(super) struct Answered<T> {
+    /// The instance, for the next one.
+    pub(super) instance: Instance,
+    /// What the call left behind, if it was a moment.
+    pub(super) left: Option<Call>,
+    pub(super) answer: T,
 }
 
-/// Collects the values of a link.
-pub(super) struct Collecting<'c> {
-    pub(super) pushed: Receiver<Pushed>,
-    pub(super) each: &'c mut dyn FnMut(&str) -> Result<()>,
-}
+impl Instance {
+    /// Makes one, which runs what the component does at its start.
+    pub(super) fn make(prepared: &Prepared, mut store: Store<Guest>, clock: &Arc<Clock>) -> Result<Self, Lost> {
+        let (prepared, watched) = (prepared.clone(), clock.clone());
+        thread::run(clock, Service::None, move |_| {
+            let runtime = OneThread::new().map_err(Lost::Failed)?;
+            match drive(&watched, &runtime, prepared.instantiate(&mut store))? {
+                Ok(exports) => Ok(Self { store, exports, runtime }),
+                Err(trap) => Err(trapped(trap, &mut store)),
+            }
+        })?
+    }
 
-impl Collecting<'_> {
-    fn collect(&mut self) {
-        while let Ok((values, answer)) = self.pushed.try_recv() {
-            // Nobody listens where the guest was ended meanwhile.
-            let _ = answer.send(values.iter().try_for_each(|value| (self.each)(value)));
-        }
+    /// Calls it, on a thread of its own.
+    pub(super) fn call<T: Send + 'static>(
+        mut self,
+        clock: &Arc<Clock>,
+        service: Service<'_>,
+        call: impl AsyncFnOnce(&Exports, &mut Store<Guest>, Caller) -> wasmtime::Result<T> + Send + 'static,
+    ) -> Result<Answered<T>, Lost> {
+        let watched = clock.clone();
+        thread::run(clock, service, move |caller| {
+            let answer = drive(&watched, &self.runtime, call(&self.exports, &mut self.store, caller))?;
+            let answer = answer.map_err(|trap| trapped(trap, &mut self.store))?;
+            Ok(Answered { left: self.store.data_mut().call.take(), instance: self, answer })
+        })?
     }
 }
 
+fn trapped(trap: wasmtime::Error, store: &mut Store<Guest>) -> Lost {
+    let guest = store.data_mut();
+    let over = guest.call.take().and_then(Call::left_over);
+    Lost::Trapped { trap, refused: guest.bounds.refused().map(str::to_owned), over }
+}
+
 /// Drives a guest from this thread until it answers, traps, or its time is over.
-pub(super) fn drive<T>(
-    clock: &Clock,
-    mut collecting: Option<Collecting<'_>>,
-    guest: impl Future<Output = wasmtime::Result<T>>,
-) -> Result<T, Lost> {
-    let running = Running::begin().map_err(Lost::Failed)?;
-    let driven = runtime::block_on(async {
+fn drive<T>(clock: &Clock, runtime: &OneThread, guest: impl Future<Output = wasmtime::Result<T>>) -> Result<wasmtime::Result<T>, Lost> {
+    let _running = Running::begin().map_err(Lost::Failed)?;
+    runtime.block_on(async {
         let mut guest = pin!(guest);
-        let mut polled = std::future::poll_fn(|context| {
-            let polled = guest.as_mut().poll(context);
-            collecting.as_mut().filter(|_| polled.is_pending()).into_iter().for_each(Collecting::collect);
-            polled
-        });
         loop {
-            match tokio::time::timeout(LOOK, &mut polled).await {
-                Ok(answer) => return answer.map_err(Lost::Trapped),
+            match tokio::time::timeout(LOOK, guest.as_mut()).await {
+                Ok(answer) => return Ok(answer),
                 Err(_not_yet) => clock.overdue().map_or(Ok(()), |why| Err(Lost::Forced(why)))?,
             }
         }
-    });
-    drop(running);
-    driven.map_err(Lost::Failed)?
+    })
 }

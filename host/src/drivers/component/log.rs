@@ -65,9 +65,10 @@ impl Log {
     pub(super) fn end(&self) -> Vec<String> {
         let mut state = self.state();
         for stream in [Stream::Output, Stream::Error] {
-            let rest = std::mem::take(&mut state.begun[stream as usize]);
+            let mut rest = std::mem::take(&mut state.begun[stream as usize]);
             if !rest.is_empty() {
-                self.put(&mut state, Level::Info, &stream.line(&rest));
+                self.put_printed(&mut state, stream, &mut rest, LINE);
+                self.put(&mut state, Level::Info, self.line(stream, &rest));
             }
         }
         let left_out = std::mem::take(&mut state.left_out);
@@ -110,11 +111,11 @@ impl Log {
         // Whole, so that no secret is missed where it is cut.
         let text = self.clean(text);
         let mut state = self.state();
-        text.split('\n').for_each(|line| pieces(line).for_each(|piece| self.put(&mut state, level, piece)));
+        text.split('\n').for_each(|line| pieces(line).for_each(|piece| self.put(&mut state, level, piece.to_owned())));
     }
 
-    fn put(&self, state: &mut State, level: Level, line: &str) {
-        let clean = self.clean(line);
+    /// Takes a line, without secrets.
+    fn put(&self, state: &mut State, level: Level, clean: String) {
         if state.last.len() == KEPT {
             state.last.pop_front();
         }
@@ -127,19 +128,52 @@ impl Log {
         }
     }
 
+    /// Takes what is printed. What has no end yet is kept until a secret that begins in its first line would be whole.
     fn write(&self, stream: Stream, bytes: &[u8]) {
         let mut state = self.state();
         let mut begun = std::mem::take(&mut state.begun[stream as usize]);
-        for byte in bytes {
-            if *byte == b'\n' || begun.len() == LINE {
-                self.put(&mut state, Level::Info, &stream.line(&begun));
-                begun.clear();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let ended = line.strip_suffix(b"\n");
+            for part in ended.unwrap_or(line).chunks(LINE) {
+                begun.extend_from_slice(part);
+                self.put_printed(&mut state, stream, &mut begun, LINE + self.redactor.longest());
             }
-            if *byte != b'\n' {
-                begun.push(*byte);
+            if ended.is_some() {
+                self.put_printed(&mut state, stream, &mut begun, LINE);
+                self.put(&mut state, Level::Info, self.line(stream, &begun));
+                begun.clear();
             }
         }
         state.begun[stream as usize] = begun;
+    }
+
+    /// Takes pieces of a long line until no more than `most` bytes are left of it.
+    fn put_printed(&self, state: &mut State, stream: Stream, line: &mut Vec<u8>, most: usize) {
+        while line.len() > most {
+            let cut = self.cut(line);
+            self.put(state, Level::Info, self.line(stream, &line[..cut]));
+            line.drain(..cut);
+        }
+    }
+
+    /// Where to cut a line of more than [`LINE`] bytes: through no secret, and through no character.
+    fn cut(&self, line: &[u8]) -> usize {
+        let across = self.redactor.ranges(line).into_iter().find(|secret| secret.start < LINE && LINE < secret.end);
+        match across {
+            Some(secret) if secret.start > 0 => secret.start,
+            Some(secret) => secret.end,
+            None => (LINE - 3..=LINE).rev().find(|at| line[*at] & 0xC0 != 0x80).unwrap_or(LINE),
+        }
+    }
+
+    /// A line that was printed, or a piece of one, without secrets.
+    fn line(&self, stream: Stream, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        let name = match stream {
+            Stream::Output => "stdout",
+            Stream::Error => "stderr",
+        };
+        format!("{name}: {}", self.clean(text.trim_end_matches('\r')))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -163,17 +197,6 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
 pub(super) enum Stream {
     Output,
     Error,
-}
-
-impl Stream {
-    fn line(self, bytes: &[u8]) -> String {
-        let text = String::from_utf8_lossy(bytes);
-        let name = match self {
-            Self::Output => "stdout",
-            Self::Error => "stderr",
-        };
-        format!("{name}: {}", text.trim_end_matches('\r'))
-    }
 }
 
 /// A stream of a guest, as lines of its log. It takes all that is written, and keeps no more than a line.
@@ -266,6 +289,57 @@ mod tests {
             ]
         );
         assert_eq!(last.len(), 6);
+    }
+
+    /// A log that strikes `hunter2` and a key of more than a line, and what is heard of it.
+    fn with_secrets() -> (Arc<Log>, Arc<Heard>, String) {
+        let key: String = (0..LINE + 100).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
+        let mut secrets = Secrets::default();
+        secrets.add("hunter2");
+        secrets.add(&key);
+        let log = Log::new(1 << 20, Redactor::new(&secrets));
+        let heard = Arc::new(Heard::default());
+        log.begin(heard.clone());
+        (log, heard, key)
+    }
+
+    fn all_heard(heard: &Heard) -> String {
+        let lines = heard.0.lock().expect("nobody panicked");
+        lines.iter().map(|line| line.trim_start_matches("Info std").trim_start_matches("err: ").trim_start_matches("out: ")).collect()
+    }
+
+    #[test]
+    fn a_secret_across_a_cut_is_struck_as_a_whole() {
+        for before in LINE - 9..LINE + 3 {
+            for (step, end) in [(700, ""), (5000, "\n")] {
+                let (log, heard, key) = with_secrets();
+                let text = format!("{}hunter2{}{key}{end}", "x".repeat(before), "y".repeat(LINE));
+                text.as_bytes().chunks(step).for_each(|part| print(&log, Stream::Error, part));
+                log.end();
+                let expected = format!("{}***{}***", "x".repeat(before), "y".repeat(LINE));
+                assert_eq!(all_heard(&heard), expected, "{before} bytes before it, {step} at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_across_a_cut_of_a_log_message_is_struck_too() {
+        let (log, heard, key) = with_secrets();
+        log.say(Level::Info, &format!("{}hunter2{key}", "x".repeat(LINE - 2)));
+        log.end();
+        let heard = heard.0.lock().expect("nobody panicked").concat();
+        assert!(!heard.contains("hun") && heard.ends_with("****"), "{}", &heard[LINE - 10..]);
+    }
+
+    #[test]
+    fn a_cut_goes_through_no_character() {
+        for before in LINE - 4..=LINE {
+            let (log, heard, _) = with_secrets();
+            let text = format!("{}{}", "x".repeat(before), "€".repeat(LINE));
+            print(&log, Stream::Output, text.as_bytes());
+            log.end();
+            assert_eq!(all_heard(&heard), text);
+        }
     }
 
     #[test]

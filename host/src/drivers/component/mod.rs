@@ -3,12 +3,10 @@
 //!
 //! From a file to a driver: `settings`, `load` (with the `cache` of compiled code), `describe` (what it says of itself),
 //! `adapter` (the `Driver` that calls it). Of a running one: `engine` and its ticks, `instance` (one call, driven under its
-//! `clock`), `grants` (what it may touch), `guest` (what belongs to an instance), `call` and `handle` (what one call may use, and for how long),
-//! `beside` (the thread that waits for the archive), `limits`, `log`, `ended` (its end, in words). Only `bindings` knows the versions of
-//! the contract.
+//! `clock`, on a `thread` of its own), `grants` (what it may touch), `guest` (what belongs to an instance), `call` and `handle` (what one
+//! call may use, and for how long), `limits`, `log`, `ended` (its end, in words). Only `bindings` knows the versions of the contract.
 
 mod adapter;
-mod beside;
 mod bindings;
 mod cache;
 mod call;
@@ -26,6 +24,7 @@ mod limits;
 mod load;
 mod log;
 mod settings;
+mod thread;
 
 pub use self::inspect::{Inspection, NeedView, inspect};
 

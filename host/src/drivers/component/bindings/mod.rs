@@ -75,6 +75,7 @@ impl Contract {
 }
 
 /// A component, linked, of which instances can be made.
+#[derive(Clone)]
 pub(super) enum Prepared {
     V0_1(v0_1::wit::DriverPre<Guest>),
 }

@@ -1,7 +1,6 @@
 //! One entry on its way from a guest into the archive.
 
 use crate::archive::EntryWriter;
-use crate::drivers::component::beside::Beside;
 use crate::drivers::component::limits::CHUNK;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -14,46 +13,7 @@ const ATTRIBUTES: usize = 64 << 10;
 /// An entry that is open.
 pub(in crate::drivers::component) struct EntryWriting {
     pub(in crate::drivers::component) name: String,
-    writer: Box<dyn EntryWriter>,
-    /// Whether the archive has room for more, so that asking for it does not wait.
-    has_room: bool,
-}
-
-impl EntryWriting {
-    /// An entry that was just created.
-    pub(in crate::drivers::component) fn new(name: String, writer: Box<dyn EntryWriter>) -> Self {
-        Self { name, writer, has_room: true }
-    }
-
-    /// Takes as much of a chunk as there is room for, and says how much that was. Does not wait; 0 means that
-    /// [`EntryWriting::make_room`] does.
-    pub(in crate::drivers::component) fn fill(&mut self, chunk: &[u8]) -> Result<usize> {
-        if !self.has_room || chunk.is_empty() {
-            return Ok(0);
-        }
-        let space = self.writer.space()?;
-        let count = chunk.len().min(space.len());
-        space[..count].copy_from_slice(&chunk[..count]);
-        self.has_room = count < space.len();
-        self.writer.advance(count)?;
-        Ok(count)
-    }
-
-    /// Waits until there is room.
-    pub(in crate::drivers::component) async fn make_room(self, beside: &Beside) -> Result<Self> {
-        beside
-            .run(move |_| {
-                let Self { name, mut writer, .. } = self;
-                writer.space()?;
-                Ok(Self { name, writer, has_room: true })
-            })
-            .await
-    }
-
-    /// Commits the entry.
-    pub(in crate::drivers::component) async fn finish(mut self, beside: &Beside) -> Result<()> {
-        beside.run(move |_| self.writer.finish()).await
-    }
+    pub(in crate::drivers::component) writer: Box<dyn EntryWriter>,
 }
 
 /// Checks a chunk's size.

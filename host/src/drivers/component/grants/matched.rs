@@ -1,6 +1,9 @@
 //! Needs against grants: what the driver gets, what it lacks, what was granted in vain, and how that is said.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +13,7 @@ use super::endpoint::{Endpoint, Port, Wrong};
 use super::options::{Directory, Given, Grants, below, guest_path, http_text, standard_ports};
 use super::{Capability, Denials, Need, Rights};
 use crate::drivers::{Occupied, SettingError};
+use crate::error::{IoContext as _, Result};
 
 /// What a driver declares and the configuration grants, compared.
 #[derive(Clone, Debug)]
@@ -325,6 +329,27 @@ impl Matched {
     pub(in crate::drivers::component) fn occupies(&self) -> Vec<Occupied> {
         let path = |opened: &Opened| Occupied::Tree(opened.root.join(&opened.rest).components().collect());
         self.allowed.directories.iter().filter(|opened| opened.write).map(path).collect()
+    }
+
+    /// Waits until everything that was written below the driver's directories is on its disk.
+    ///
+    /// # Errors
+    /// A disk says no.
+    pub(in crate::drivers::component) fn sync(&self) -> Result<()> {
+        let written = self.allowed.directories.iter().filter(|opened| opened.write).map(|opened| opened.root.join(&opened.rest));
+        let mut synced = BTreeSet::new();
+        for path in written {
+            let cannot = || format!("cannot sync the disk of `{}`", path.display());
+            let directory = match File::open(&path) {
+                // The driver could do without it, and did.
+                Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.while_doing(cannot)?,
+            };
+            if synced.insert(directory.metadata().while_doing(cannot)?.dev()) {
+                rustix::fs::syncfs(directory).map_err(io::Error::from).while_doing(cannot)?;
+            }
+        }
+        Ok(())
     }
 
     /// The rights of a new instance. What it is denied goes to `denials`.

@@ -4,7 +4,6 @@ use wasmtime::component::{Linker, Resource, WasmList};
 use wasmtime::{Result, StoreContextMut};
 
 use super::super::super::Failure;
-use super::super::super::beside::come;
 use super::super::super::call::{
     Archive, Call, EntryReading, EntryWriting, Walk, attributes_size, check_attributes, check_chunk, check_name, over,
 };
@@ -15,6 +14,7 @@ use super::wit::dumprestore::driver::{archive, control, log, secrets, types};
 use crate::archive::Totals;
 use crate::drivers::Finding;
 use crate::error::{Error, ErrorKind};
+use crate::name::EntryName;
 
 type Answer<T> = Result<T, Failure>;
 
@@ -28,7 +28,7 @@ impl types::Host for Guest {
 }
 
 impl log::Host for Guest {
-    async fn emit(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
+    fn emit(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> Result<()> {
         let line = fields.into_iter().fold(message, |line, (key, value)| format!("{line} {key}={value}"));
         self.log.say(convert::level_in(level), &line);
         Ok(())
@@ -36,7 +36,7 @@ impl log::Host for Guest {
 }
 
 impl control::Host for Guest {
-    async fn progress(&mut self, done: u64, total: Option<u64>, unit: control::Unit) -> Result<()> {
+    fn progress(&mut self, done: u64, total: Option<u64>, unit: control::Unit) -> Result<()> {
         if let Ok(call) = self.call() {
             if done > call.progress {
                 call.progress = done;
@@ -47,7 +47,7 @@ impl control::Host for Guest {
         Ok(())
     }
 
-    async fn finding(&mut self, kind: control::FindingKind, name: String, message: String) -> Result<()> {
+    fn finding(&mut self, kind: control::FindingKind, name: String, message: String) -> Result<()> {
         let (name, message) = (self.log.short(&name), self.log.short(&message));
         if self.log.takes_finding(name.len() + message.len())
             && let Ok(call) = self.call()
@@ -58,13 +58,13 @@ impl control::Host for Guest {
         Ok(())
     }
 
-    async fn cancelled(&mut self) -> Result<bool> {
+    fn cancelled(&mut self) -> Result<bool> {
         Ok(self.call().is_ok_and(|call| call.context.cancel.is_cancelled()))
     }
 }
 
 impl secrets::Host for Guest {
-    async fn get(&mut self, name: String) -> Answer<String> {
+    fn get(&mut self, name: String) -> Answer<String> {
         Ok(self.rights.secret(&name).map(str::to_owned)?)
     }
 }
@@ -72,8 +72,8 @@ impl secrets::Host for Guest {
 impl archive::Host for Guest {}
 
 impl Guest {
-    /// Takes something out of the call, by the ticket of a handle: the call, what `take` finds, an error where nothing is.
-    fn slot<T>(&mut self, ticket: Ticket, take: impl FnOnce(&mut Call) -> Option<T>) -> Answer<T> {
+    /// Something of the call, by the ticket of a handle: what `take` finds, an error where nothing is.
+    fn slot<'g, T: 'g>(&'g mut self, ticket: Ticket, take: impl FnOnce(&'g mut Call) -> Option<T>) -> Answer<T> {
         let call = self.call()?;
         call.check(ticket)?;
         Ok(take(call).ok_or_else(|| Error::new(ErrorKind::Other, "what this handle stood for is finished or failed already"))?)
@@ -85,7 +85,7 @@ impl Guest {
 }
 
 impl archive::HostWriter for Guest {
-    async fn create(&mut self, writer: Resource<Writer>, entry: archive::Entry) -> Answer<Resource<EntryWriter>> {
+    fn create(&mut self, writer: Resource<Writer>, entry: archive::Entry) -> Answer<Resource<EntryWriter>> {
         let Writer(ticket) = *self.table.get(&writer)?;
         let limits = self.limits.clone();
         let call = self.call()?;
@@ -98,37 +98,37 @@ impl archive::HostWriter for Guest {
         call.count_entry(&limits)?;
         // They take room in the archive as content does.
         call.count_bytes(name.len() + attributes_size(&entry.attributes), &limits)?;
-        let Archive::Write(into, _) = &mut call.archive else { return Err(over().into()) };
-        let created = EntryWriting::new(name, into.create(entry)?);
-        call.clock.progress();
+        let Archive::Write(into) = &mut call.archive else { return Err(over().into()) };
+        let clock = call.clock.clone();
+        let _working = clock.host_at_work();
+        let created = EntryWriting { name, writer: into.create(entry)? };
+        clock.progress();
         let slot = call.entry_writers.add(created);
         let ticket = self.ticket(slot)?;
         Ok(self.table.push(EntryWriter(ticket))?)
     }
 
-    async fn drop(&mut self, writer: Resource<Writer>) -> Result<()> {
+    fn drop(&mut self, writer: Resource<Writer>) -> Result<()> {
         self.table.delete(writer)?;
         Ok(())
     }
 }
 
 impl archive::HostEntryWriter for Guest {
-    async fn write(&mut self, _entry: Resource<EntryWriter>, _chunk: Vec<u8>) -> Answer<()> {
+    fn write(&mut self, _entry: Resource<EntryWriter>, _chunk: Vec<u8>) -> Answer<()> {
         Err(Failure::Trap(wasmtime::Error::msg("`quick_write` stands in its place")))
     }
 
-    async fn finish(&mut self, entry: Resource<EntryWriter>) -> Answer<()> {
+    fn finish(&mut self, entry: Resource<EntryWriter>) -> Answer<()> {
         let EntryWriter(ticket) = *self.table.get(&entry)?;
-        let writing = self.slot(ticket, |call| call.entry_writers.take(ticket.slot))?;
-        let call = self.call()?;
-        let (beside, clock) = (call.beside()?, call.clock.clone());
+        let clock = self.call()?.clock.clone();
         let _working = clock.host_at_work();
-        writing.finish(&beside).await?;
+        self.slot(ticket, |call| call.entry_writers.take(ticket.slot))?.writer.finish()?;
         clock.progress();
         Ok(())
     }
 
-    async fn drop(&mut self, entry: Resource<EntryWriter>) -> Result<()> {
+    fn drop(&mut self, entry: Resource<EntryWriter>) -> Result<()> {
         let EntryWriter(ticket) = self.table.delete(entry)?;
         if let Ok(call) = self.call()
             && call.check(ticket).is_ok()
@@ -140,63 +140,60 @@ impl archive::HostEntryWriter for Guest {
 }
 
 impl archive::HostReader for Guest {
-    async fn totals(&mut self, reader: Resource<Reader>) -> Result<archive::Totals> {
+    fn totals(&mut self, reader: Resource<Reader>) -> Result<archive::Totals> {
         let Reader(_, Totals { entries, bytes }) = *self.table.get(&reader)?;
         Ok(archive::Totals { entries, size: bytes })
     }
 
-    async fn entries(&mut self, reader: Resource<Reader>) -> Answer<Resource<Entries>> {
+    fn entries(&mut self, reader: Resource<Reader>) -> Answer<Resource<Entries>> {
         let Reader(ticket, _) = *self.table.get(&reader)?;
         let call = self.call()?;
         call.check(ticket)?;
         call.check_room()?;
-        let (beside, clock) = (call.beside()?, call.clock.clone());
+        let clock = call.clock.clone();
         let _working = clock.host_at_work();
-        let walk = Walk::begin(&beside).await?;
-        let slot = self.call()?.walks.add(walk);
+        let walk = Walk::new(call.caller.entries()?);
+        let slot = call.walks.add(walk);
         let ticket = self.ticket(slot)?;
         Ok(self.table.push(Entries(ticket))?)
     }
 
-    async fn open(&mut self, reader: Resource<Reader>, name: String) -> Answer<Resource<EntryReader>> {
+    fn open(&mut self, reader: Resource<Reader>, name: String) -> Answer<Resource<EntryReader>> {
         let Reader(ticket, _) = *self.table.get(&reader)?;
         let call = self.call()?;
         call.check(ticket)?;
         call.check_room()?;
-        let (beside, clock) = (call.beside()?, call.clock.clone());
+        let clock = call.clock.clone();
         let _working = clock.host_at_work();
-        let opened = EntryReading::open(name, &beside).await;
-        let (info, reading) = self.call()?.look_at(opened)?;
+        let opened = call.caller.open(EntryName::from(name));
+        let reader = call.look_at(opened)?;
         clock.progress();
-        let slot = self.call()?.entry_readers.add(reading);
+        let info = reader.info().clone();
+        let slot = call.entry_readers.add(EntryReading::new(reader));
         let ticket = self.ticket(slot)?;
         Ok(self.table.push(EntryReader(ticket, Box::new(info)))?)
     }
 
-    async fn drop(&mut self, reader: Resource<Reader>) -> Result<()> {
+    fn drop(&mut self, reader: Resource<Reader>) -> Result<()> {
         self.table.delete(reader)?;
         Ok(())
     }
 }
 
 impl archive::HostEntries for Guest {
-    async fn next(&mut self, walk: Resource<Entries>, max: u32) -> Answer<Vec<archive::EntryInfo>> {
+    fn next(&mut self, walk: Resource<Entries>, max: u32) -> Answer<Vec<archive::EntryInfo>> {
         let Entries(ticket) = *self.table.get(&walk)?;
-        let mut walk = self.slot(ticket, |call| call.walks.take(ticket.slot))?;
-        let call = self.call()?;
-        let (beside, clock) = (call.beside()?, call.clock.clone());
+        let clock = self.call()?.clock.clone();
         let _working = clock.host_at_work();
-        let page = walk.next(max as usize, &beside).await;
-        let call = self.call()?;
-        call.walks.put(ticket.slot, walk);
-        let page = call.look_at(page);
+        let page = self.slot(ticket, |call| call.walks.get_mut(ticket.slot))?.next(max as usize);
+        let page = self.call()?.look_at(page);
         if page.as_ref().is_ok_and(|page| !page.is_empty()) {
             clock.progress();
         }
         Ok(page?.into_iter().map(convert::info_out).collect::<crate::error::Result<_>>()?)
     }
 
-    async fn drop(&mut self, walk: Resource<Entries>) -> Result<()> {
+    fn drop(&mut self, walk: Resource<Entries>) -> Result<()> {
         let Entries(ticket) = self.table.delete(walk)?;
         if let Ok(call) = self.call()
             && call.check(ticket).is_ok()
@@ -208,29 +205,25 @@ impl archive::HostEntries for Guest {
 }
 
 impl archive::HostEntryReader for Guest {
-    async fn info(&mut self, entry: Resource<EntryReader>) -> Result<archive::EntryInfo> {
+    fn info(&mut self, entry: Resource<EntryReader>) -> Result<archive::EntryInfo> {
         let EntryReader(_, info) = self.table.get(&entry)?;
         // That its name is text was found when it was opened.
         convert::info_out((**info).clone()).map_err(|why| wasmtime::Error::msg(why.to_string()))
     }
 
-    async fn read(&mut self, entry: Resource<EntryReader>, max: u32) -> Answer<Option<Vec<u8>>> {
+    fn read(&mut self, entry: Resource<EntryReader>, max: u32) -> Answer<Option<Vec<u8>>> {
         let EntryReader(ticket, _) = *self.table.get(&entry)?;
-        let mut reading = self.slot(ticket, |call| call.entry_readers.take(ticket.slot))?;
-        let call = self.call()?;
-        let (beside, clock) = (call.beside()?, call.clock.clone());
+        let clock = self.call()?.clock.clone();
         let _working = clock.host_at_work();
-        let read = reading.read(max as usize, &beside).await;
-        let call = self.call()?;
-        call.entry_readers.put(ticket.slot, reading);
-        let read = call.look_at(read);
+        let read = self.slot(ticket, |call| call.entry_readers.get_mut(ticket.slot))?.read(max as usize);
+        let read = self.call()?.look_at(read);
         if read.as_ref().is_ok_and(Option::is_some) {
             clock.progress();
         }
         Ok(read?)
     }
 
-    async fn drop(&mut self, entry: Resource<EntryReader>) -> Result<()> {
+    fn drop(&mut self, entry: Resource<EntryReader>) -> Result<()> {
         let EntryReader(ticket, _) = self.table.delete(entry)?;
         if let Ok(call) = self.call()
             && call.check(ticket).is_ok()
@@ -242,7 +235,7 @@ impl archive::HostEntryReader for Guest {
 }
 
 impl archive::HostLinkSink for Guest {
-    async fn push(&mut self, sink: Resource<LinkSink>, values: Vec<String>) -> Answer<()> {
+    fn push(&mut self, sink: Resource<LinkSink>, values: Vec<String>) -> Answer<()> {
         let LinkSink(ticket) = *self.table.get(&sink)?;
         let limits = self.limits.clone();
         let call = self.call()?;
@@ -252,15 +245,17 @@ impl archive::HostLinkSink for Guest {
         let clock = call.clock.clone();
         let _working = clock.host_at_work();
         let is_empty = values.is_empty();
-        let answer = call.push(values)?;
-        come(answer).await??;
+        if !matches!(call.archive, Archive::Collect) {
+            return Err(over().into());
+        }
+        call.caller.take(values)?;
         if !is_empty {
             clock.progress();
         }
         Ok(())
     }
 
-    async fn drop(&mut self, sink: Resource<LinkSink>) -> Result<()> {
+    fn drop(&mut self, sink: Resource<LinkSink>) -> Result<()> {
         self.table.delete(sink)?;
         Ok(())
     }
@@ -270,16 +265,12 @@ impl archive::HostLinkSink for Guest {
 pub(super) fn quick_write(linker: &mut Linker<Guest>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut archive = linker.instance("dumprestore:driver/archive@0.1.0")?;
-    archive.func_wrap_async(
+    archive.func_wrap(
         "[method]entry-writer.write",
-        |store: StoreContextMut<'_, Guest>, (entry, chunk): (Resource<EntryWriter>, WasmList<u8>)| {
-            Box::new(async move {
-                match write(store, &entry, &chunk).await {
-                    Ok(()) => Ok((Ok(()),)),
-                    Err(Failure::Error(error)) => Ok((Err(convert::error_out(&error)),)),
-                    Err(Failure::Trap(trap)) => Err(trap),
-                }
-            })
+        |store: StoreContextMut<'_, Guest>, (entry, chunk): (Resource<EntryWriter>, WasmList<u8>)| match write(store, &entry, &chunk) {
+            Ok(()) => Ok((Ok(()),)),
+            Err(Failure::Error(error)) => Ok((Err(convert::error_out(&error)),)),
+            Err(Failure::Trap(trap)) => Err(trap),
         },
     )?;
     linker.allow_shadowing(false);
@@ -291,7 +282,7 @@ fn stop_after_limit(call: &Call) -> Answer<()> {
     call.written.over().map_or(Ok(()), |over| Err(Failure::Trap(wasmtime::Error::msg(over.to_string()))))
 }
 
-async fn write(mut store: StoreContextMut<'_, Guest>, entry: &Resource<EntryWriter>, chunk: &WasmList<u8>) -> Answer<()> {
+fn write(mut store: StoreContextMut<'_, Guest>, entry: &Resource<EntryWriter>, chunk: &WasmList<u8>) -> Answer<()> {
     let guest = store.data_mut();
     let EntryWriter(ticket) = *guest.table.get(entry)?;
     let limits = guest.limits.clone();
@@ -304,17 +295,11 @@ async fn write(mut store: StoreContextMut<'_, Guest>, entry: &Resource<EntryWrit
         return Err(refused.into());
     }
     call.count_bytes(chunk.len(), &limits)?;
-    let (beside, clock) = (call.beside()?, call.clock.clone());
+    let clock = call.clock.clone();
     let mut writing = guest.slot(ticket, |call| call.entry_writers.take(ticket.slot))?;
-    let mut done = 0;
-    loop {
-        done += writing.fill(&chunk.as_le_slice(&store)[done..])?;
-        if done == chunk.len() {
-            break;
-        }
-        let _working = clock.host_at_work();
-        writing = writing.make_room(&beside).await?;
-    }
+    let working = clock.host_at_work();
+    writing.writer.write(chunk.as_le_slice(&store))?;
+    drop(working);
     if chunk.len() > 0 {
         clock.progress();
     }

@@ -5,7 +5,7 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "dumprestore:driver/driver@0.1.0",
-    imports: { default: async | trappable },
+    imports: { default: trappable },
     exports: { default: async },
     with: {
         "dumprestore:driver/archive.writer": super::super::super::handle::Writer,
