@@ -51,7 +51,8 @@ impl Databases<'_> {
              CREATE TABLE customer AS SELECT g AS id, 'customer ' || g AS name FROM generate_series(1, 50000) g;",
         );
         self.prepare(&format!("psql -q -d wide -c \"\\copy event from '{}'\"; rm '{}'", rows.display(), rows.display()))?;
-        self.server.sql("wide", "CREATE INDEX ON event (customer, at); VACUUM (FREEZE, ANALYZE)");
+        self.server.sql("wide", "CREATE INDEX ON event (customer, at)");
+        self.server.sql("wide", "VACUUM (FREEZE, ANALYZE)");
         self.configure("wide")?;
         let rounds = self.bench.rounds;
         let dump = self.compare(
@@ -80,7 +81,9 @@ impl Databases<'_> {
         let rows = NARROW / self.bench.shrink;
         self.server.sql(
             "narrow",
-            &format!("CREATE TABLE point AS SELECT g AS id, (g * 7919) % 100003 AS x, g % 1000 AS y FROM generate_series(1, {rows}) g"),
+            &format!(
+                "CREATE TABLE point AS SELECT g AS id, (g::bigint * 7919) % 100003 AS x, g % 1000 AS y FROM generate_series(1, {rows}) g"
+            ),
         );
         self.server.sql("narrow", "VACUUM (FREEZE, ANALYZE)");
         self.configure("narrow")?;

@@ -5,38 +5,43 @@ use std::pin::Pin;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
-use tokio_postgres::{Client, CopyInSink, CopyOutStream};
+use tokio_postgres::{CopyInSink, CopyOutStream};
 
-use super::connection::Address;
+use super::connection::{Address, Served};
 use super::fault::fault;
 use super::session::PINNED;
 use crate::archive::{Entry, EntryReader, Writer};
 use crate::drivers::Context;
 use crate::error::Result;
-use crate::runtime::wait;
 
 /// How much of an entry goes to the server in one message.
 const MESSAGE: usize = 256 << 10;
 
 /// A connection for COPY.
 pub(super) struct Copier {
-    client: Client,
+    connection: Served,
     address: Address,
 }
 
 impl Copier {
     /// Connects, pins what influences the text of values, and executes `prepare`.
     pub(super) fn open(address: &Address, context: &Context, prepare: &str) -> Result<Self> {
-        let client = address.connect_async(context)?;
+        let connection = address.connect_async(context)?;
         let sql = format!("{PINNED}{prepare}");
-        wait(&context.cancel, client.batch_execute(&sql))?
+        connection
+            .wait(context, connection.client.batch_execute(&sql))?
             .map_err(|error| fault(format!("cannot prepare a session with `{}`", address.shown()), &error))?;
-        Ok(Self { client, address: address.clone() })
+        Ok(Self { connection, address: address.clone() })
+    }
+
+    /// Ends the session.
+    pub(super) fn close(self) {
+        self.connection.close();
     }
 
     /// Executes statements that give nothing back.
     pub(super) fn execute(&self, context: &Context, what: &str, sql: &str) -> Result<()> {
-        wait(&context.cancel, self.client.batch_execute(sql))?.map_err(|error| fault(what, &error))
+        self.connection.wait(context, self.connection.client.batch_execute(sql))?.map_err(|error| fault(what, &error))
     }
 
     /// Writes what a COPY gives into an entry, which is made only if there is anything. Says how many bytes it was; `None` of
@@ -59,7 +64,7 @@ impl Copier {
 
     /// Whatever ended a COPY early, the server shall not go on with it.
     fn or_stop<T>(&self, done: Result<T>) -> Result<T> {
-        done.inspect_err(|_| self.address.cancel_async(&self.client.cancel_token()))
+        done.inspect_err(|_| self.address.cancel_async(&self.connection.client.cancel_token()))
     }
 
     fn try_copy_out(
@@ -71,9 +76,9 @@ impl Copier {
         entry: impl FnOnce() -> Entry,
     ) -> Result<Option<u64>> {
         let failed = |error: tokio_postgres::Error| fault(what(), &error);
-        let stream = wait(&context.cancel, self.client.copy_out(sql))?.map_err(failed)?;
+        let stream = self.connection.wait(context, self.connection.client.copy_out(sql))?.map_err(failed)?;
         let mut rows = Rows { stream: Box::pin(stream), rest: Bytes::new(), ended: false };
-        wait(&context.cancel, rows.more())?.map_err(failed)?;
+        self.connection.wait(context, rows.more())?.map_err(failed)?;
         if rows.ended {
             return Ok(None);
         }
@@ -81,7 +86,7 @@ impl Copier {
         let mut total = 0;
         while !rows.ended {
             let space = entry.space()?;
-            let filled = wait(&context.cancel, rows.fill(space))?.map_err(failed)?;
+            let filled = self.connection.wait(context, rows.fill(space))?.map_err(failed)?;
             entry.advance(filled)?;
             total += filled as u64;
         }
@@ -91,7 +96,7 @@ impl Copier {
 
     fn try_copy_in(&self, context: &Context, sql: &str, what: &dyn Fn() -> String, from: &mut dyn EntryReader) -> Result<u64> {
         let failed = |error: tokio_postgres::Error| fault(what(), &error);
-        let sink = wait(&context.cancel, self.client.copy_in::<_, Bytes>(sql))?.map_err(failed)?;
+        let sink = self.connection.wait(context, self.connection.client.copy_in::<_, Bytes>(sql))?.map_err(failed)?;
         let mut sink: Pin<Box<CopyInSink<Bytes>>> = Box::pin(sink);
         let mut buffer = BytesMut::new();
         loop {
@@ -102,13 +107,13 @@ impl Copier {
                 break;
             }
             let message = buffer.split().freeze();
-            if let Err(error) = wait(&context.cancel, sink.send(message))? {
+            if let Err(error) = self.connection.wait(context, sink.send(message))? {
                 // Why the server takes no more stands in its answer, which the end of the COPY reads.
-                let answer = wait(&context.cancel, sink.as_mut().finish())?.err();
+                let answer = self.connection.wait(context, sink.as_mut().finish())?.err();
                 return Err(failed(answer.unwrap_or(error)));
             }
         }
-        wait(&context.cancel, sink.as_mut().finish())?.map_err(failed)
+        self.connection.wait(context, sink.as_mut().finish())?.map_err(failed)
     }
 }
 

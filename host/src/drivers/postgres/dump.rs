@@ -129,7 +129,9 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
         let copied = shared.copied.fetch_add(part.estimate, Ordering::Relaxed) + part.estimate;
         context.progress(copied, Some(shared.total), Unit::Bytes);
     }
-    copier.execute(context, "cannot end the transaction", "COMMIT")
+    copier.execute(context, "cannot end the transaction", "COMMIT")?;
+    copier.close();
+    Ok(())
 }
 
 impl Shared<'_> {

@@ -118,6 +118,7 @@ impl Only {
                 context.warn(error.message());
             }
         }
+        copier.close();
         Ok(count)
     }
 

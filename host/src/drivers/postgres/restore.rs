@@ -198,11 +198,13 @@ impl Restore {
         let work = |queue: &Mutex<VecDeque<Load>>, context: &Context| {
             let copier = Copier::open(&settings.address, context, SETTINGS)?;
             loop {
-                let Some(load) = lock(queue).pop_front() else { return Ok(()) };
+                let Some(load) = lock(queue).pop_front() else { break };
                 self.load(&copier, context, source, &load)?;
                 let copied = copied.fetch_add(load.size, Ordering::Relaxed) + load.size;
                 context.progress(copied, Some(total), Unit::Bytes);
             }
+            copier.close();
+            Ok(())
         };
         if !ordered.is_empty() {
             work(&Mutex::new(ordered.into()), context)?;

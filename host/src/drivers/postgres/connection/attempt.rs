@@ -15,10 +15,10 @@ use super::hosts::{Host, Place};
 use super::passfile::{self, Lookup, Sought};
 use super::session::{Found, QUESTION, Wanted};
 use super::sources::Parameters;
-use super::{Address, failure};
+use super::{Address, Served, failure};
 use crate::drivers::{Context, SettingError};
 use crate::error::{IoContext, Result};
-use crate::runtime;
+use crate::runtime::OneThread;
 
 /// How often a wait looks whether the run is cancelled.
 const LOOK: Duration = Duration::from_millis(100);
@@ -198,25 +198,24 @@ pub(super) fn blocking(
     Ok(opened.map_or(Err(Cause::Timeout), |opened| opened.map_err(|why| Cause::of(&why))))
 }
 
-/// Opens a connection that the shared runtime serves.
-pub(super) fn spawned(
+/// Opens a connection that is served by whoever waits for its answers.
+pub(super) fn served(
     context: &Context,
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     limit: Option<Duration>,
-) -> Result<Result<tokio_postgres::Client, Cause>> {
+) -> Result<Result<Served, Cause>> {
+    let runtime = OneThread::new()?;
     let opening = async {
         let limit = limit.unwrap_or(Duration::MAX);
         match tokio::time::timeout(limit, config.connect(tls)).await {
-            Ok(Ok((client, connection))) => {
-                tokio::spawn(connection);
-                Ok(client)
-            }
+            Ok(Ok((client, connection))) => Ok((client, tokio::spawn(connection))),
             Ok(Err(why)) => Err(Cause::of(&why)),
             Err(_late) => Err(Cause::Timeout),
         }
     };
-    runtime::wait(&context.cancel, opening)
+    let opened = runtime.wait(&context.cancel, opening)?;
+    Ok(opened.map(|(client, connection)| Served { client, connection, runtime }))
 }
 
 impl Session for postgres::Client {
@@ -225,9 +224,9 @@ impl Session for postgres::Client {
     }
 }
 
-impl Session for tokio_postgres::Client {
+impl Session for Served {
     fn ask(&mut self, context: &Context) -> Result<Result<Found, Cause>> {
-        let answer = runtime::wait(&context.cancel, self.simple_query(QUESTION))?;
+        let answer = self.wait(context, self.client.simple_query(QUESTION))?;
         Ok(answer.map(|answer| found(&answer)).map_err(|why| Cause::of(&why)))
     }
 }

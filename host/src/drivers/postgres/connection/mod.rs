@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use self::attempt::Target;
 use self::hosts::Place;
 pub(super) use self::keys::Keys;
@@ -32,9 +34,13 @@ pub(super) use self::sources::Variables;
 use self::tls::Tls;
 use super::super::{Context, SettingError};
 use crate::error::Result;
+use crate::runtime::OneThread;
 
 /// What the server shows of a connection, unless the user chose another name.
 const APPLICATION_NAME: &str = "dr-host";
+
+/// How long a server may take to hear that a connection ends.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A database, and the ways to it. Clones share the way that was found: the first connection chooses among several servers,
 /// and all others, those of child processes among them, go to the same.
@@ -149,13 +155,12 @@ impl Address {
         self.first(context, attempt::blocking)
     }
 
-    /// The same, with a client for futures; its connection is served by the shared runtime. To be called from a thread that is
-    /// none of the runtime's.
+    /// The same, with a client for futures.
     ///
     /// # Errors
     /// As [`Address::connect`].
-    pub(super) fn connect_async(&self, context: &Context) -> Result<tokio_postgres::Client> {
-        self.first(context, attempt::spawned)
+    pub(super) fn connect_async(&self, context: &Context) -> Result<Served> {
+        self.first(context, attempt::served)
     }
 
     /// What speaks TLS; where all servers are reached by sockets, over which nobody does, no file is read for it.
@@ -165,6 +170,31 @@ impl Address {
 
     fn chosen(&self) -> Option<Target> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A client for futures, and what serves its connection: whoever waits here.
+pub(super) struct Served {
+    pub(super) client: tokio_postgres::Client,
+    connection: JoinHandle<Result<(), tokio_postgres::Error>>,
+    runtime: OneThread,
+}
+
+impl Served {
+    /// Waits for one of the client's answers, from a thread that is none of a runtime's.
+    ///
+    /// # Errors
+    /// The run is cancelled.
+    pub(super) fn wait<F: Future>(&self, context: &Context, future: F) -> Result<F::Output> {
+        self.runtime.wait(&context.cancel, future)
+    }
+
+    /// Takes leave of the server, as far as it still listens.
+    pub(super) fn close(self) {
+        let Self { client, connection, runtime } = self;
+        drop(client);
+        // How the connection ended is no news: everything that was asked was answered.
+        let _ = runtime.block_on(async { tokio::time::timeout(LEAVE, connection).await });
     }
 }
 
