@@ -127,11 +127,11 @@ pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<
 }
 
 /// The tables whose rows are copied, with what COPY needs to know of them. They must be locked: their sizes are those of now.
-pub(super) fn tables(session: &mut Session, context: &Context, relations: &[&Relation], version: u32) -> Result<Vec<Table>> {
+pub(super) fn tables(session: &mut Session, context: &Context, relations: &[Relation], version: u32) -> Result<Vec<Table>> {
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let mut columns = columns(session, context, &oids, version)?;
     let mut sizes = sizes(session, context, &oids)?;
-    let table = |relation: &&Relation| {
+    let table = |relation: &Relation| {
         let (heap, size) = sizes.remove(&relation.oid).unwrap_or_default();
         Table {
             schema: relation.schema.clone(),

@@ -65,23 +65,11 @@ struct Done {
 
 /// Writes all entries. The snapshot is released as soon as the rows are read and `pg_dump` has a snapshot of its own.
 pub(super) fn run(prepared: Prepared, settings: &Configured, context: &Context, into: Box<dyn Writer>) -> Result<Outcome> {
-    let Prepared { snapshot, pg_dump } = prepared;
+    let Prepared { mut snapshot, pg_dump } = prepared;
     let (id, facts) = (snapshot.id.clone(), snapshot.facts.clone());
-    let tables = snapshot.tables.clone();
-    let parts = parts::plan(&tables, settings.part_size);
-    let shared = Shared {
-        settings,
-        tables: &tables,
-        snapshot: &id,
-        encoding: &facts.encoding,
-        total: parts.iter().map(|part| part.estimate).sum(),
-        queue: Mutex::new(parts.into()),
-        done: Mutex::default(),
-        copied: AtomicU64::new(0),
-    };
     let begun = Begun::default();
     let team = Team::new(context);
-    std::thread::scope(|scope| {
+    let tables = std::thread::scope(|scope| {
         let schema_writer = into.another();
         scope.spawn(|| {
             team.member(|context| {
@@ -90,20 +78,15 @@ pub(super) fn run(prepared: Prepared, settings: &Configured, context: &Context, 
             });
             begun.tell();
         });
-        let workers: Vec<_> = (0..settings.jobs.min(lock(&shared.queue).len()))
-            .map(|_| {
-                let writer = into.another();
-                let (team, shared) = (&team, &shared);
-                scope.spawn(move || team.member(|context| copy_rows(shared, context, &mut *writer?)))
-            })
-            .collect();
-        workers.into_iter().for_each(|worker| drop(worker.join()));
+        // Measured while `pg_dump` reads the catalogue, which takes longer than anything where there are many small tables.
+        let tables = team.member(|context| snapshot.tables(context)).unwrap_or_default();
+        let copied = copy_tables(&team, settings, &snapshot, &tables, &*into);
         begun.wait();
         team.member(|_| snapshot.release());
+        copied
     });
     team.result()?;
-    let contents =
-        Contents { facts: super::facts::Facts { pg_dump: pg_dump.version().to_owned(), ..facts.clone() }, tables: shared.tables() };
+    let contents = Contents { facts: super::facts::Facts { pg_dump: pg_dump.version().to_owned(), ..facts.clone() }, tables };
     let mut into = into;
     contents.write(&mut *into)?;
     Ok(Outcome::new(FORMAT)
@@ -111,6 +94,28 @@ pub(super) fn run(prepared: Prepared, settings: &Configured, context: &Context, 
         .note("pg_dump", pg_dump.version())
         .note("encoding", facts.encoding)
         .note("tables", contents.tables.len().to_string()))
+}
+
+/// Copies the rows of all tables, several parts at a time; says what is in the archive then.
+fn copy_tables(team: &Team, settings: &Configured, snapshot: &Snapshot, tables: &[Table], into: &dyn Writer) -> Vec<Rows> {
+    let parts = parts::plan(tables, settings.part_size);
+    let shared = Shared {
+        settings,
+        tables,
+        snapshot: &snapshot.id,
+        encoding: &snapshot.facts.encoding,
+        total: parts.iter().map(|part| part.estimate).sum(),
+        queue: Mutex::new(parts.into()),
+        done: Mutex::default(),
+        copied: AtomicU64::new(0),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..settings.jobs.min(lock(&shared.queue).len()) {
+            let (writer, shared) = (into.another(), &shared);
+            scope.spawn(move || team.member(|context| copy_rows(shared, context, &mut *writer?)));
+        }
+    });
+    shared.rows()
 }
 
 /// One worker: a connection that copies part after part.
@@ -136,7 +141,7 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
 
 impl Shared<'_> {
     /// Of each table, what is in the archive.
-    fn tables(&self) -> Vec<Rows> {
+    fn rows(&self) -> Vec<Rows> {
         let mut rows: Vec<Rows> = self
             .tables
             .iter()

@@ -31,8 +31,8 @@ pub(super) struct Snapshot {
     at: Timestamp,
     /// Everything in the database that might be dumped.
     pub(super) relations: Vec<Relation>,
-    /// The tables whose rows are copied.
-    pub(super) tables: Vec<Table>,
+    /// Those whose rows are copied.
+    copied: Vec<Relation>,
     /// What belongs to the database itself.
     pub(super) facts: Facts,
 }
@@ -62,14 +62,19 @@ impl Snapshot {
             }
             session.execute(context, || "cannot begin again", "ROLLBACK")?;
         };
-        let Taken { id, lsn, at, relations, tables, facts } = taken;
-        Ok(Self { session, search_path, id, lsn, at, relations, tables, facts })
+        let Taken { id, lsn, at, relations, copied, facts } = taken;
+        Ok(Self { session, search_path, id, lsn, at, relations, copied, facts })
     }
 
     /// What identifies it, for the manifest.
     pub(super) fn point_in_time(&self) -> PointInTime {
         let point = PointInTime { worth: Worth::Exact, at: self.at, details: std::collections::BTreeMap::new() };
         point.with("lsn", &self.lsn).with("snapshot", &self.id)
+    }
+
+    /// The tables whose rows are copied, and how large they are.
+    pub(super) fn tables(&mut self, context: &Context) -> Result<Vec<Table>> {
+        catalogue::tables(&mut self.session, context, &self.copied, self.facts.server_version)
     }
 
     /// The session in whose transaction the snapshot holds.
@@ -88,7 +93,7 @@ struct Taken {
     lsn: String,
     at: Timestamp,
     relations: Vec<Relation>,
-    tables: Vec<Table>,
+    copied: Vec<Relation>,
     facts: Facts,
 }
 
@@ -122,10 +127,10 @@ impl Taken {
             settings.copy_format,
             !settings.choice.include.is_empty() || !settings.choice.exclude.is_empty(),
         )?;
-        let tables = catalogue::tables(session, context, &copied, facts.server_version)?;
         facts.broken_keys = broken_keys(session, context, &dumped, &copied)?;
         facts.needed_schemas = needed_schemas(&dumped, &settings.choice);
-        Ok(Self { id, lsn: lsn.unwrap_or_default(), at, tables, facts, relations })
+        let copied = copied.into_iter().cloned().collect();
+        Ok(Self { id, lsn: lsn.unwrap_or_default(), at, copied, facts, relations })
     }
 }
 
