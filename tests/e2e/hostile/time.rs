@@ -1,10 +1,15 @@
 //! Components that do not end: loops, sleeps, and calls that move nothing, in every moment.
 
-use std::time::Duration;
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use dr_host_tests::component::{Guest, attempt};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{FOREVER, IDLE, IDLE_LINE, Tree, Watched};
+use crate::component::grants::attempts::opening_in;
 
 /// What is told of a component that shows no progress.
 const IDLE_WORDS: &[&str] = &["the driver showed no progress for 300ms, and was ended", "raise `limit.idle` if the driver needs more time"];
@@ -169,4 +174,56 @@ fn a_component_that_loops_in_the_dump_and_after_it_has_some_seconds_more() {
     let run: Watched = tree.dump_fails("dump", IDLE, "other", &["the driver took longer than the 300ms that it has, and was ended"]);
     run.says(Some(("state", "after_dump")), "other", &["the driver took longer than the 5s that it has, and was ended"]);
     assert!(run.time_of("after_dump") <= Duration::from_secs(6), "{run}");
+}
+
+/// Nobody is at the other end of the pipe, so that whoever opens it is stuck in the system, where no epoch ends it.
+#[test]
+fn a_component_that_opens_a_pipe_ends_in_time() {
+    for write in [false, true] {
+        let (guest, settings) = (|moment| opening_in(moment, "pipe", write), format!("{PIPE}{IDLE_LINE}"));
+        let tree = with_pipe(Tree::new(&guest("before-dump"), &settings));
+        tree.dump_fails("before_dump", IDLE, "other", IDLE_WORDS);
+        let tree = with_pipe(Tree::new(&guest("dump"), &settings));
+        tree.dump_fails("dump", IDLE, "other", IDLE_WORDS);
+        let tree = with_pipe(Tree::new(&guest("after-dump"), &settings));
+        tree.dump_stands(3).finds("after-failed", &["state", "after_dump", IDLE_WORDS[0]]);
+        let tree = with_pipe(Tree::with_archive(&guest("restore"), &settings));
+        tree.restore_fails("restore", IDLE, "other", IDLE_WORDS);
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_component_that_is_stuck_in_a_pipe() {
+    let tree = with_pipe(Tree::new(&opening_in("dump", "pipe", false), PIPE));
+    let mut running = tree.host.start(["dump", "--json", "out.zip"]);
+    running.until(|event| event["event"] == "moment" && event["moment"] == "dump" && event["set"] == "state");
+    thread::sleep(Duration::from_millis(100));
+    let asked = Instant::now();
+    kill_process(Pid::from_raw(running.id().cast_signed()).expect("a process"), Signal::INT).expect("it can be asked");
+    let ended = running.wait().expect(130);
+    assert!(asked.elapsed() < Duration::from_millis(1500), "it took {:?}: {ended}", asked.elapsed());
+    let names = tree.path("").read_dir().expect("the directory is there").map(|item| item.expect("an item").file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains("out.zip")).collect();
+    assert!(left.is_empty(), "{left:?}: {ended}");
+}
+
+/// One end of the pipe is this test's, so that it opens at once; and a pipe has no place to read at.
+#[test]
+fn a_component_that_reads_from_a_pipe_ends_in_time() {
+    let read = "(drop (call $open_it))
+         (call $read_at (i32.load offset=4 (global.get $ret)) (i64.const 10) (i64.const 0) (global.get $ret))
+         (loop $more (br_if $more (i32.eqz (i32.load8_u (global.get $ret))))) (unreachable)";
+    let tree = with_pipe(Tree::new(&opening_in("dump", "pipe", false).body("dump", read), &format!("{PIPE}{IDLE_LINE}")));
+    let _end = fs::File::options().read(true).write(true).open(tree.path("data/pipe")).expect("it opens for both");
+    tree.dump_fails("dump", IDLE, "other", &["trapped"]);
+}
+
+/// A granted directory, in which a pipe stands.
+const PIPE: &str = "grant.write = [{ path = \"data\", guest = \"/data\" }]\n";
+
+fn with_pipe(tree: Tree) -> Tree {
+    fs::create_dir_all(tree.path("data")).expect("a directory");
+    let made = Command::new("mkfifo").arg(tree.path("data/pipe")).status().expect("`mkfifo` can be started");
+    assert!(made.success());
+    tree
 }

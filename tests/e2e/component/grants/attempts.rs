@@ -91,24 +91,33 @@ pub(crate) fn resolving(name: &str, outcome: Outcome) -> Guest {
 
 /// Opens a file below the first directory, following links: to be read, or made and written.
 pub(crate) fn opening(path: &str, write: bool, outcome: Outcome) -> Guest {
-    let mut guest = Guest::new()
-        .imports(
-            "import wasi:filesystem/preopens@0.2.0; import wasi:filesystem/types@0.2.0;",
-            r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
-               (import "wasi:filesystem/types@0.2.0" "[method]descriptor.open-at" (func $open_at (param i32 i32 i32 i32 i32 i32 i32)))"#,
-        )
-        .functions(
-            r#"(func $open_file (param $path i32) (param $len i32) (param $how i32) (param $flags i32) (result i32)
-                 (call $directories (global.get $ret))
-                 (if (i32.eqz (i32.load offset=4 (global.get $ret))) (then (return (i32.const 200))))
-                 (call $open_at (i32.load (i32.load (global.get $ret))) (i32.const 1) (local.get $path) (local.get $len)
-                   (local.get $how) (local.get $flags) (global.get $ret))
-                 (if (i32.load8_u (global.get $ret)) (then (return (i32.add (i32.const 1) (i32.load8_u offset=4 (global.get $ret))))))
-                 (i32.const 0))"#,
-        );
+    trying(with_files(path, write), "(call $open_it)", outcome)
+}
+
+/// The same in this moment, with the directory `data` as a need; it is no matter what comes of it.
+pub(crate) fn opening_in(moment: &str, path: &str, write: bool) -> Guest {
+    with_files(path, write).needs(2, "data", false).body(moment, "(drop (call $open_it)) (unreachable)")
+}
+
+/// Has `$open_it`, which leaves 0 (and the descriptor 4 behind `$ret`), or 1 more than the code of an error; and `$read_at`.
+fn with_files(path: &str, write: bool) -> Guest {
+    let mut guest = Guest::new().imports(
+        "import wasi:filesystem/preopens@0.2.0; import wasi:filesystem/types@0.2.0;",
+        r#"(import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $directories (param i32)))
+           (import "wasi:filesystem/types@0.2.0" "[method]descriptor.read" (func $read_at (param i32 i64 i64 i32)))
+           (import "wasi:filesystem/types@0.2.0" "[method]descriptor.open-at" (func $open_at (param i32 i32 i32 i32 i32 i32 i32)))"#,
+    );
     let path = guest.text(path);
     let (how, flags) = if write { (1, 2) } else { (0, 1) };
-    trying(guest, &format!("(call $open_file {path} (i32.const {how}) (i32.const {flags}))"), outcome)
+    guest.functions(&format!(
+        r#"(func $open_it (result i32)
+             (call $directories (global.get $ret))
+             (if (i32.eqz (i32.load offset=4 (global.get $ret))) (then (return (i32.const 200))))
+             (call $open_at (i32.load (i32.load (global.get $ret))) (i32.const 1) {path} (i32.const {how}) (i32.const {flags})
+               (global.get $ret))
+             (if (i32.load8_u (global.get $ret)) (then (return (i32.add (i32.const 1) (i32.load8_u offset=4 (global.get $ret))))))
+             (i32.const 0))"#
+    ))
 }
 
 /// Logs every variable of the environment that it sees.
