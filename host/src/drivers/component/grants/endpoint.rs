@@ -72,7 +72,7 @@ impl Endpoint {
         Some(Self { host: self.host.common(&other.host)?, port: self.port.common(other.port)? })
     }
 
-    /// Whether it holds this address.
+    /// Whether it holds what is [`reached`] under this address.
     pub(super) fn has(&self, ip: IpAddr, port: u16) -> bool {
         self.host.has(ip) && self.port.has(port)
     }
@@ -95,7 +95,7 @@ impl Host {
         match self {
             Self::Any => true,
             Self::Name(_) => false,
-            Self::Network(network, bits) => within(ip.to_canonical(), *network, *bits),
+            Self::Network(network, bits) => within(reached(ip), *network, *bits),
         }
     }
 }
@@ -128,6 +128,16 @@ impl fmt::Display for Endpoint {
             (Host::Any, Port::Any) => f.write_str("*"),
             (Host::Any, Port::One(port)) => write!(f, "*:{port}"),
         }
+    }
+}
+
+/// The address that is reached under another: IPv4 in an IPv6 address is IPv4; who connects to `0.0.0.0` or `::` reaches the
+/// loopback.
+pub(super) fn reached(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
     }
 }
 
@@ -200,7 +210,7 @@ fn host_of(text: &str) -> Result<Host, Wrong> {
         return Ok(Host::Any);
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
-        let ip = ip.to_canonical();
+        let ip = reached(ip);
         return Ok(Host::Network(ip, width(ip)));
     }
     if let Some((ip, bits)) = text.split_once('/') {
@@ -283,6 +293,8 @@ mod tests {
             ("10.0.0.5:*", "10.0.0.5"),
             ("10.0.0.5/32", "10.0.0.5"),
             ("::ffff:10.0.0.5", "10.0.0.5"),
+            ("0.0.0.0:6379", "127.0.0.1:6379"),
+            ("[::]:6379", "[::1]:6379"),
         ];
         for (text, said) in others {
             assert_eq!(grant(text).to_string(), said);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
-use super::endpoint::{Endpoint, Host, Port, normal};
+use super::endpoint::{Endpoint, Host, Port, normal, reached};
 use super::matched::{Allowed, Opened};
 use super::options::http_text;
 use super::{Capability, Denials};
@@ -79,7 +79,7 @@ impl Rights {
         let what = match purpose {
             SocketAddrUse::TcpConnect => "connect to",
             SocketAddrUse::UdpSend => "send to",
-            SocketAddrUse::UdpReceive => return self.reaches(ip, port),
+            SocketAddrUse::UdpReceive => return self.reaches(reached(ip), port),
             // What the system binds by itself before it connects.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if ip.is_unspecified() && port == 0 => return true,
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
@@ -91,6 +91,7 @@ impl Rights {
                 return false;
             }
         };
+        let ip = reached(ip);
         if self.reaches(ip, port) {
             return true;
         }
@@ -132,7 +133,7 @@ impl Rights {
     pub(super) fn resolved(&self, name: &str, addresses: &[IpAddr]) {
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         for port in self.ports_of(name) {
-            resolved.extend(addresses.iter().map(|ip| (ip.to_canonical(), port)));
+            resolved.extend(addresses.iter().map(|ip| (reached(*ip), port)));
         }
     }
 

@@ -169,6 +169,32 @@ fn an_address_is_checked_on_each_use_and_its_denial_names_the_grant() {
 }
 
 #[test]
+fn the_unspecified_address_is_the_loopback_that_it_reaches() {
+    let denials = Denials::default();
+    let needs = [can_use(Capability::Network, "*"), can_use(Capability::Http, "*")];
+    let rights = |granted: &str| {
+        let grant = json!({ "grant": { "net": [granted], "http": [granted] } });
+        matched(grant, &needs, json!({})).rights(&denials)
+    };
+    let local = rights("127.0.0.1:6379");
+    assert!(use_of(&local, "0.0.0.0:6379") && use_of(&local, "[::ffff:0.0.0.0]:6379") && local.may_request("0.0.0.0", 6379));
+    assert!(!use_of(&local, "[::]:6379") && !local.may_request("[::]", 6379));
+    for granted in ["0.0.0.0/8", "10.0.0.5:6379"] {
+        let other = rights(granted);
+        assert!(!use_of(&other, "0.0.0.0:6379") && !other.may_request("0.0.0.0", 6379), "{granted}");
+    }
+    assert_eq!(
+        denials.take(),
+        [
+            "the driver tried to connect to [::1]:6379; to allow it: grant.net = [\"[::1]:6379\"]",
+            "the driver tried to make an HTTP request to [::1]:6379; to allow it: grant.http = [\"[::1]:6379\"]",
+            "the driver tried to connect to 127.0.0.1:6379; to allow it: grant.net = [\"127.0.0.1:6379\"]",
+            "the driver tried to make an HTTP request to 127.0.0.1:6379; to allow it: grant.http = [\"127.0.0.1:6379\"]",
+        ]
+    );
+}
+
+#[test]
 fn a_denial_says_where_the_driver_is_at_fault() {
     let denials = Denials::default();
     let rights = matched(json!({ "grant": { "net": ["10.0.0.5:1"] } }), &[], json!({})).rights(&denials);
