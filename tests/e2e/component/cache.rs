@@ -1,7 +1,7 @@
 //! The compiled code of components in the user's cache directory.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::thread;
 
@@ -78,4 +78,33 @@ fn without_a_place_for_the_cache_it_works_all_the_same() {
     let place = Place::new(&Guest::new(), "");
     fs::write(place.path("cache"), "no directory").expect("a file");
     place.dump().expect(0);
+}
+
+/// Native code is loaded from there, so that no component may have it to write: not from above, below, or through a link.
+#[test]
+fn no_component_gets_the_cache_to_write() {
+    for granted in [".", "cache", "cache/dr-host/components", "cache/dr-host/components/below", "link", "link/dr-host"] {
+        let settings = format!("grant.write = [{{ path = \"other\", guest = \"/o\" }}, {{ path = \"{granted}\", guest = \"/data\" }}]\n");
+        let place = Place::new(&Guest::new().needs(2, "data", true), &settings);
+        fs::create_dir(place.path("cache")).expect("a directory");
+        symlink("cache", place.path("link")).expect("a link");
+        for arguments in [&["plan"][..], &["dump", "out.zip"]] {
+            let ended = place.host.run(arguments).expect(2);
+            let cache = place.path("cache/dr-host/components");
+            let says = ["dumprestore.toml:7:50: ", "cannot be granted for writing: the driver could change the host's compiled code in"];
+            says.iter().for_each(|words| assert!(ended.stderr.contains(words), "`{words}` is missing: {ended}"));
+            assert!(ended.stderr.contains(&format!("in `{}`, which runs outside of the sandbox", cache.display())), "{ended}");
+            assert!(ended.stderr.contains("hint: grant a directory that does not hold it, or name another place"), "{ended}");
+        }
+        assert!(!place.has_archive());
+    }
+    let place = Place::new(&Guest::new().needs(2, "data", true), "grant.write = [{ path = \"cached\", guest = \"/data\" }]\n");
+    place.dump().expect(0);
+    assert!(!place.path("cached").exists(), "a dump makes nothing");
+    fs::write(
+        place.path("dumprestore.toml"),
+        fs::read_to_string(place.path("dumprestore.toml")).expect("a text").replace("cached", "cache"),
+    )
+    .expect("it can be written");
+    assert!(place.restore().expect(2).stderr.contains("cannot be granted for writing"));
 }

@@ -11,6 +11,7 @@
 //! `DR_HOST_CACHE` names another directory; empty, it switches the cache off.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
@@ -61,6 +62,45 @@ fn directory() -> Option<PathBuf> {
             .join("components"),
     };
     directory.is_absolute().then_some(directory)
+}
+
+/// Whether who may write below this directory could put something into the cache, also by changing a symbolic link on the way
+/// to it. Then the directory of the cache, as it is spelt.
+pub(super) fn reached_through(granted: &Path) -> Option<PathBuf> {
+    let directory = directory()?;
+    is_reached(&directory, granted).then_some(directory)
+}
+
+fn is_reached(directory: &Path, granted: &Path) -> bool {
+    let (real, on_the_way) = resolve(directory);
+    let (granted, _) = resolve(granted);
+    granted.starts_with(real) || on_the_way.iter().any(|path| path.starts_with(&granted))
+}
+
+/// Where an absolute path leads, whether it exists or not; and the paths, without symbolic links in their parents, of all that lies
+/// on the way there.
+fn resolve(path: &Path) -> (PathBuf, Vec<PathBuf>) {
+    /// As many symbolic links as Linux follows.
+    const LINKS: usize = 40;
+    let (mut at, mut on_the_way, mut links) = (PathBuf::from("/"), Vec::new(), 0);
+    let mut ahead: Vec<OsString> = path.iter().rev().map(OsStr::to_owned).collect();
+    while let Some(name) = ahead.pop() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        // One that begins at the root replaces all.
+        let here = at.join(&name);
+        on_the_way.push(here.clone());
+        match fs::read_link(&here) {
+            Ok(target) if links < LINKS => {
+                links += 1;
+                ahead.extend(target.iter().rev().map(OsStr::to_owned));
+            }
+            _ => at = here,
+        }
+    }
+    (at, on_the_way)
 }
 
 fn load(engine: &Engine, path: &Path, name: &str) -> Option<Component> {
@@ -168,6 +208,31 @@ mod tests {
         fs::write(&place.path, &whole).expect("it can be written");
         assert!(loads(&place));
         assert!(load(engine().expect("an engine"), &place.path, "b-0").is_none(), "an entry under another's name");
+    }
+
+    #[test]
+    fn a_grant_reaches_the_cache_from_above_and_below_and_through_links() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        for path in ["real/dr-host/components", "links", "other"] {
+            fs::create_dir_all(at(path)).expect("a directory");
+        }
+        // The cache is reached over two links.
+        for (target, link) in [("../links/second", "other/first"), ("../real", "links/second")] {
+            std::os::unix::fs::symlink(target, at(link)).expect("a link");
+        }
+        let direct = |granted: &str| is_reached(&at("real/dr-host/components"), &at(granted));
+        for granted in [".", "real", "real/dr-host/components", "real/dr-host/components/below", "other/first", "links/../real"] {
+            assert!(direct(granted), "{granted}");
+        }
+        for granted in ["links", "other", "real/dr-host/comp", "real/another", "absent/real"] {
+            assert!(!direct(granted), "{granted}");
+        }
+        let linked = |granted: &str| is_reached(&at("other/first/dr-host/components"), &at(granted));
+        for granted in ["links", "other", "real", "real/dr-host", "."] {
+            assert!(linked(granted), "who can change a link on the way: {granted}");
+        }
+        assert!(!linked("another"));
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod thread;
 
 pub use self::inspect::{Inspection, NeedView, inspect};
 
+use std::path::Path;
+
 use self::adapter::Adapter;
 use self::failure::Failure;
 use self::settings::{Configured, Options};
@@ -74,9 +76,23 @@ impl Kind for Component {
             return Err(mistakes.into_iter().map(in_config).collect());
         }
         let matched = configured.grants.matched(&loaded.described.needs, &configured.config, &loaded.schema);
-        let problems = matched.problems();
+        let mut problems = matched.problems();
+        problems
+            .extend(configured.grants.written().enumerate().filter_map(|(number, granted)| outside_of_the_cache(number, granted).err()));
         if problems.is_empty() { Ok(Box::new(Adapter::new(configured, loaded, matched))) } else { Err(problems) }
     }
+}
+
+/// Native code is loaded from the cache: no component may change what lies in it.
+fn outside_of_the_cache(number: usize, granted: &Path) -> Result<(), SettingError> {
+    let Some(cache) = cache::reached_through(granted) else { return Ok(()) };
+    let message = format!(
+        "`{}` cannot be granted for writing: the driver could change the host's compiled code in `{}`, which runs outside of the sandbox",
+        granted.display(),
+        cache.display()
+    );
+    let hint = "grant a directory that does not hold it, or name another place for it in `DR_HOST_CACHE`";
+    Err(SettingError::new(format!("/grant/write/{number}"), message).hint(hint))
 }
 
 /// A mistake in the driver's own configuration, where it stands in the set's settings.

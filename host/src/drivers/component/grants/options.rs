@@ -93,6 +93,13 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// The directories that may be written, in the order in which they are granted.
+    pub(in crate::drivers::component) fn written(&self) -> impl Iterator<Item = &Path> {
+        self.write.iter().map(|given| given.value.host.as_path())
+    }
+}
+
 fn part<T: Default + serde::de::DeserializeOwned>(settings: &Settings, key: &str) -> Result<T, Vec<SettingError>> {
     let Some(value) = settings.values.get(key) else { return Ok(T::default()) };
     serde_json::from_value(value.clone()).map_err(|why| vec![SettingError::new(format!("/{key}"), why.to_string())])
