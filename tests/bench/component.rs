@@ -61,8 +61,7 @@ fn files(bench: &Bench) -> Result<Vec<Outcome>> {
     for which in ["native", "guest"] {
         prepare(&bench.work, &format!("{} dump -q -c {which}-zstd.toml {which}.zip", host(bench)))?;
     }
-    let ours =
-        Contestant { command: format!("mkdir back && {} -q restore -c guest-back.toml guest.zip", host(bench)), ..mine(bench, "", "back") };
+    let ours = Contestant { command: format!("{} -q restore -c guest-back.toml guest.zip", host(bench)), ..mine(bench, "", "back") };
     let theirs = native_driver(bench, "restore -c native-back.toml native.zip", "back");
     outcomes.push(bench.compare("`filesystem-tree` restore, zstd", ours, [(theirs, NO_GOAL)])?);
     bench.clear()?;

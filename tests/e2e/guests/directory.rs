@@ -14,7 +14,6 @@ fn configured(directory: &TempDir, root: &str) -> Host {
          grant = {{ write = [{{ path = \"{root}\", guest = \"/data\" }}] }}\n",
         guest("filesystem-tree").display()
     );
-    fs::create_dir_all(directory.path().join(root)).expect("a directory can be made");
     Host::configured(directory.path(), &text).env("XDG_CACHE_HOME", &super::cache())
 }
 
@@ -84,4 +83,35 @@ fn what_is_no_regular_file_is_left_out_and_told() {
     let refused = host.run(["dump", "b.zip"]).expect(1);
     assert!(refused.stderr.contains("an archive's entry cannot have"), "{refused}");
     assert!(refused.stderr.contains("back\\slash"), "{refused}");
+}
+
+/// A directory that is not there is made for a restore, with what is above it, and is gone again where nothing came of it; a dump
+/// makes none.
+#[test]
+fn an_absent_directory_is_made_for_a_restore_alone() {
+    let directory = TempDir::new().unwrap();
+    let source = directory.path().join("source");
+    put(&source, "deep/a.txt", b"one");
+    configured(&directory, "source").run(["dump", "a.zip"]).expect(0);
+
+    let absent = configured(&directory, "absent/inner");
+    absent.run(["dump", "b.zip"]).expect(1);
+    absent.run(["plan"]).expect(0);
+    assert!(!directory.path().join("absent").exists());
+
+    // Nothing can be made below a file: another set fails, and both are left as they were.
+    fs::write(directory.path().join("file"), b"").unwrap();
+    let configuration = fs::read_to_string(directory.path().join("dumprestore.toml")).unwrap();
+    let both = format!("{configuration}\n[[set]]\nname = \"other\"\ndriver = \"filesystem\"\npath = \"SOURCE\"\n");
+    fs::create_dir(directory.path().join("other")).unwrap();
+    let one = |text: &str, root: &str, other: &str| {
+        let text = text.replace("absent/inner", root).replace("SOURCE", other);
+        Host::configured(directory.path(), &text).env("XDG_CACHE_HOME", &super::cache())
+    };
+    one(&both, "source", "other").run(["dump", "both.zip"]).expect(0);
+    one(&both, "absent/inner", "file").run(["restore", "both.zip"]).expect(1);
+    assert!(!directory.path().join("absent").exists(), "made in vain, and gone");
+
+    one(&both, "absent/inner", "other").run(["restore", "both.zip"]).expect(0);
+    assert_eq!(fs::read(directory.path().join("absent/inner/deep/a.txt")).unwrap(), b"one");
 }

@@ -8,7 +8,7 @@ use super::bindings::{Exports, Told};
 use super::call::{Archive, Call};
 use super::clock::{Allowance, Clock, Overdue, Total};
 use super::ended;
-use super::grants::{Denials, Matched};
+use super::grants::{Denials, Made, Matched};
 use super::guest::World;
 use super::instance::{self, Answered, Instance, Lost};
 use super::limits::{BRIEF, Limits};
@@ -33,6 +33,8 @@ pub(super) struct Adapter {
     matched: Matched,
     /// What was denied to it.
     denials: Denials,
+    /// The directories that were made for it in this run.
+    made: Made,
     /// The configuration as the component gets it.
     config: Arc<str>,
     /// Lives through the moments of a run; made by the first.
@@ -59,6 +61,7 @@ impl Adapter {
             log,
             matched,
             denials,
+            made: Made::default(),
             config,
             instance: None,
             had_instance: false,
@@ -258,6 +261,8 @@ impl Driver for Adapter {
 
     fn before_restore(&mut self, context: &Context, source: &dyn Reader) -> Result<()> {
         self.leave_nothing_out(context)?;
+        // Before there is an instance, which gets its directories when it is made.
+        self.made.make(&self.matched)?;
         self.reading(context, source, async |exports, told| exports.before_restore(told).await)
     }
 
@@ -268,6 +273,11 @@ impl Driver for Adapter {
     }
 
     fn after_restore(&mut self, context: &Context, ended: &Ended) -> Result<()> {
-        self.after(context, ended, async |exports, told, ended| exports.after_restore(told, ended).await)
+        let told = self.after(context, ended, async |exports, told, ended| exports.after_restore(told, ended).await);
+        let mut made = std::mem::take(&mut self.made);
+        if *ended != Ended::Ok {
+            made.remove();
+        }
+        told
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -327,8 +327,12 @@ impl Matched {
 
     /// The directories that the driver may change. What it only reads may be another set's too.
     pub(in crate::drivers::component) fn occupies(&self) -> Vec<Occupied> {
-        let path = |opened: &Opened| Occupied::Tree(opened.root.join(&opened.rest).components().collect());
-        self.allowed.directories.iter().filter(|opened| opened.write).map(path).collect()
+        self.written().map(|(root, rest)| Occupied::Tree(root.join(rest).components().collect())).collect()
+    }
+
+    /// The directories that the driver may change: what is granted, and what of it is needed.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.allowed.directories.iter().filter(|opened| opened.write).map(|opened| (opened.root.as_path(), opened.rest.as_str()))
     }
 
     /// Waits until everything that was written below the driver's directories is on its disk.
@@ -336,12 +340,11 @@ impl Matched {
     /// # Errors
     /// A disk says no.
     pub(in crate::drivers::component) fn sync(&self) -> Result<()> {
-        let written = self.allowed.directories.iter().filter(|opened| opened.write).map(|opened| opened.root.join(&opened.rest));
         let mut synced = BTreeSet::new();
-        for path in written {
+        for path in self.written().map(|(root, rest)| root.join(rest)) {
             let cannot = || format!("cannot sync the disk of `{}`", path.display());
             let directory = match File::open(&path) {
-                // The driver could do without it, and did.
+                // The driver took it away.
                 Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
                 opened => opened.while_doing(cannot)?,
             };

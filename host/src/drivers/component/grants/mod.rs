@@ -10,6 +10,7 @@ mod denials;
 mod endpoint;
 mod files;
 mod lookup;
+mod make;
 mod matched;
 mod need;
 mod options;
@@ -20,6 +21,7 @@ mod rights;
 mod tests;
 
 pub(super) use denials::Denials;
+pub(super) use make::Made;
 pub(super) use matched::Matched;
 pub(super) use need::{Capability, Need};
 pub(super) use options::{GrantOptions, Grants};

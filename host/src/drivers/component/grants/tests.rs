@@ -282,3 +282,29 @@ fn a_granted_directory_is_one_and_what_is_needed_of_it_lies_in_it() {
     assert_eq!(out.kind(), ErrorKind::PermissionDenied);
     assert!(out.message().contains("leads out of the granted directory"), "{out}");
 }
+
+#[test]
+fn what_may_be_written_is_made_below_what_is_granted_alone() {
+    let around = tempfile::tempdir().expect("a directory");
+    let inside = around.path().join("new/in");
+    let make = |needed: &str| {
+        let values = json!({ "grant": { "write": [{ "path": inside, "guest": "/data" }] } });
+        let mut made = Made::default();
+        made.make(&matched(values, &[can_use(Capability::WriteDirectory, needed)], json!({}))).map(|()| made)
+    };
+    make("data/deep/er").expect("it can be made").remove();
+    assert!(!around.path().join("new").exists(), "empty, and gone with all that was made");
+    let mut made = make("data/deep/er").expect("it can be made");
+    std::fs::write(inside.join("deep/file"), "").expect("a file");
+    made.remove();
+    assert!(inside.join("deep/file").exists() && !inside.join("deep/er").exists(), "what holds something stays");
+    make("data/deep").expect("it is there").remove();
+    assert!(inside.join("deep").exists(), "what was there before stays");
+    for target in [around.path().to_owned(), around.path().join("dangling")] {
+        std::os::unix::fs::symlink(target, inside.join("out")).expect("a link");
+        assert!(make("data/out/new").is_err(), "it leads out");
+        std::fs::remove_file(inside.join("out")).expect("the link is there");
+    }
+    let names = around.path().read_dir().expect("it is there").map(|item| item.expect("an item").file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["new"]);
+}
