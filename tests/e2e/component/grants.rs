@@ -3,13 +3,15 @@
 pub(crate) mod attempts;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
+use std::thread;
 
 use dr_host_tests::component::Guest;
 use dr_host_tests::host::Ended;
 
-use self::attempts::{HOME, Outcome, connecting, listing_variables, opening, reading_secret, resolving};
+use self::attempts::{HOME, Outcome, STATUS, connecting, listing_variables, opening, reading_secret, requesting, resolving};
 use super::Place;
 
 /// The numbers of capabilities in the contract.
@@ -18,6 +20,7 @@ const READ: u8 = 1;
 const WRITE: u8 = 2;
 const ENVIRONMENT: u8 = 3;
 const SECRET: u8 = 4;
+const HTTP: u8 = 5;
 
 /// The line that a person reads of a denial, as a whole.
 #[track_caller]
@@ -69,6 +72,54 @@ fn names_are_resolved_where_they_are_granted_and_numbers_always() {
     let granted =
         Place::new(&resolving("localhost", Outcome::Allowed).needs(NETWORK, "localhost:80", false), "grant.net = [\"localhost:*\"]\n");
     granted.dump().expect(0);
+}
+
+/// Takes one request, answers it, and gives its lines.
+fn serve(server: &TcpListener) -> Vec<String> {
+    let (mut connection, _) = server.accept().expect("the component comes");
+    let lines = BufReader::new(&connection).lines().map(|line| line.expect("a line"));
+    let request = lines.take_while(|line| !line.is_empty()).collect();
+    write!(connection, "HTTP/1.1 {STATUS} as agreed\r\ncontent-length: 0\r\n\r\n").expect("it listens");
+    request
+}
+
+#[test]
+fn a_request_to_a_granted_host_is_answered() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("an address");
+    for (authority, granted) in [
+        (address.to_string(), address.to_string()),
+        (format!("localhost:{}", address.port()), "LOCALHOST:*".into()),
+        (format!("0.0.0.0:{}", address.port()), "127.0.0.0/8:*".into()),
+    ] {
+        let listening = server.try_clone().expect("a listener can be shared");
+        let served = thread::spawn(move || serve(&listening));
+        let guest = requesting(&authority, Outcome::Allowed).needs(HTTP, "*", true);
+        Place::new(&guest, &format!("grant.http = [\"{granted}\"]\n")).dump().expect(0);
+        let request = served.join().expect("it was served");
+        assert_eq!(request[0], "GET /answer HTTP/1.1");
+        assert!(request.contains(&format!("host: {authority}")), "{request:?}");
+    }
+}
+
+#[test]
+fn a_request_to_another_host_or_port_is_denied_and_the_grant_named() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    server.set_nonblocking(true).expect("it need not wait");
+    let address = server.local_addr().expect("an address");
+    let unspecified = format!("0.0.0.0:{}", address.port());
+    for (authority, grant) in [
+        (address.to_string(), String::new()),
+        (address.to_string(), format!("grant.net = [\"{address}\"]\n")),
+        (address.to_string(), "grant.http = [\"127.0.0.1\", \"localhost:*\", \"10.0.0.0/8:*\"]\n".into()),
+        (unspecified.clone(), "grant.http = [\"0.0.0.0/8:*\"]\n".into()),
+    ] {
+        let guest = requesting(&authority, Outcome::RequestDenied).needs(HTTP, "*", true).needs(NETWORK, "*", true);
+        let ended = Place::new(&guest, &grant).dump().expect(1);
+        told(&ended, &format!("the driver tried to make an HTTP request to {address}; to allow it: grant.http = [\"{address}\"]"));
+        assert!(ended.stderr.contains("HTTP-request-denied, as it should"), "{ended}");
+    }
+    assert!(server.accept().is_err(), "nobody came");
 }
 
 /// A directory with a file, a secret beside it, and a link from the one to the other.

@@ -12,6 +12,8 @@ pub(crate) enum Outcome {
     Allowed,
     /// `access-denied`, of sockets.
     Denied,
+    /// `HTTP-request-denied`.
+    RequestDenied,
     /// `not-permitted`, of files.
     NotPermitted,
     /// There is no directory at all.
@@ -23,6 +25,7 @@ fn trying(mut guest: Guest, attempt: &str, outcome: Outcome) -> Guest {
     let (code, text) = match outcome {
         Outcome::Allowed => (0, ""),
         Outcome::Denied => (2, "access-denied, as it should"),
+        Outcome::RequestDenied => (16, "HTTP-request-denied, as it should"),
         Outcome::NotPermitted => (32, "not-permitted, as it should"),
         Outcome::Nothing => (200, "there is no directory, as it should"),
     };
@@ -69,6 +72,45 @@ pub(crate) fn connecting(address: [u8; 4], port: u16, outcome: Outcome) -> Guest
         );
     let numbers: Vec<_> = address.iter().map(|number| format!("(i32.const {number})")).collect();
     trying(guest, &format!("(call $connect {} (i32.const {port}))", numbers.join(" ")), outcome)
+}
+
+/// The status of the answer that [`requesting`] must get.
+pub(crate) const STATUS: u16 = 418;
+
+/// Makes an HTTP request for `/answer`, and waits for the answer.
+pub(crate) fn requesting(authority: &str, outcome: Outcome) -> Guest {
+    let mut guest = Guest::new().imports(
+        "import wasi:io/poll@0.2.0; import wasi:http/types@0.2.0; import wasi:http/outgoing-handler@0.2.0;",
+        r#"(import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
+           (import "wasi:http/types@0.2.0" "[constructor]fields" (func $headers (result i32)))
+           (import "wasi:http/types@0.2.0" "[constructor]outgoing-request" (func $new_request (param i32) (result i32)))
+           (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-path-with-query"
+             (func $set_path (param i32 i32 i32 i32) (result i32)))
+           (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-scheme"
+             (func $set_scheme (param i32 i32 i32 i32 i32) (result i32)))
+           (import "wasi:http/types@0.2.0" "[method]outgoing-request.set-authority"
+             (func $set_authority (param i32 i32 i32 i32) (result i32)))
+           (import "wasi:http/types@0.2.0" "[method]future-incoming-response.subscribe" (func $subscribe (param i32) (result i32)))
+           (import "wasi:http/types@0.2.0" "[method]future-incoming-response.get" (func $answer (param i32 i32)))
+           (import "wasi:http/types@0.2.0" "[method]incoming-response.status" (func $status (param i32) (result i32)))
+           (import "wasi:http/outgoing-handler@0.2.0" "handle" (func $handle (param i32 i32 i32 i32)))"#,
+    );
+    let (authority, path) = (guest.text(authority), guest.text("/answer"));
+    let guest = guest.functions(&format!(
+        r#"(func $request (result i32) (local $it i32)
+             (local.set $it (call $new_request (call $headers)))
+             (drop (call $set_scheme (local.get $it) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+             (drop (call $set_authority (local.get $it) (i32.const 1) {authority}))
+             (drop (call $set_path (local.get $it) (i32.const 1) {path}))
+             (call $handle (local.get $it) (i32.const 0) (i32.const 0) (global.get $ret))
+             (if (i32.load8_u (global.get $ret)) (then (return (i32.add (i32.const 1) (i32.load8_u offset=8 (global.get $ret))))))
+             (local.set $it (i32.load offset=8 (global.get $ret)))
+             (call $block (call $subscribe (local.get $it)))
+             (call $answer (local.get $it) (global.get $ret))
+             (if (i32.load8_u offset=16 (global.get $ret)) (then (return (i32.add (i32.const 1) (i32.load8_u offset=24 (global.get $ret))))))
+             (i32.ne (i32.const {STATUS}) (call $status (i32.load offset=24 (global.get $ret)))))"#
+    ));
+    trying(guest, "(call $request)", outcome)
 }
 
 /// Resolves a name.
