@@ -12,6 +12,7 @@ pub mod conformance;
 pub mod drivers;
 pub mod engine;
 pub mod error;
+mod json_path;
 pub mod links;
 pub mod name;
 pub mod plan;

@@ -175,7 +175,7 @@ fn links_read_columns_and_json_in_the_snapshot() {
     let links = "[[set]]\nname = \"media\"\ndriver = \"media\"\npath = \"media\"\n
         [[link]]\nfrom = \"database\"\ncolumn = \"photo.file\"\nwhere = \"id <> 4\"\nto = \"media\"\n
         [[link]]\nfrom = \"database\"\ncolumn = \"public.photo.meta\"\njson = \"$.thumbs[*].src\"\nto = \"media\"\n
-        [[link]]\nfrom = \"database\"\ncolumn = \"photo.body\"\njson = \"$.last[1]\"\nto = \"media\"\n";
+        [[link]]\nfrom = \"database\"\ncolumn = \"photo.body\"\njson = \"$.last[#-1]\"\nto = \"media\"\n";
     let host = configured(&directory, &server, links);
     let ended = run(&host, "shop", &["dump", "--json", "shop.zip"]).expect(3);
     let dangling: Vec<String> =

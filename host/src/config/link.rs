@@ -6,6 +6,7 @@ use toml::de::DeTable;
 
 use super::reading::{Field, Reading};
 use super::{LinkConfig, SetConfig, nearest};
+use crate::json_path;
 use crate::name::SetPath;
 
 /// All keys of a link.
@@ -22,7 +23,7 @@ fn one(reading: &mut Reading<'_>, table: &DeTable<'_>, at: &Range<usize>, sets: 
     let from = end(reading, table, "from", at, sets);
     let column = column(reading, table, at);
     let to = end(reading, table, "to", at, sets);
-    let json_path = text(reading, table, "json").filter(|path| json_path(reading, table, path));
+    let json_path = text(reading, table, "json").filter(|path| is_json_path(reading, table, path));
     let condition = text(reading, table, "where");
     let strip_prefix = text(reading, table, "strip_prefix").unwrap_or_default();
     let prefix = text(reading, table, "prefix").unwrap_or_default();
@@ -94,29 +95,11 @@ fn column(reading: &mut Reading<'_>, table: &DeTable<'_>, at: &Range<usize>) -> 
     Some((table.to_owned(), column.to_owned()))
 }
 
-/// Whether a JSON path is one that drivers understand: `$`, then `.name`, `[number]` and `[*]`.
-fn json_path(reading: &mut Reading<'_>, table: &DeTable<'_>, path: &str) -> bool {
-    let right = path.strip_prefix('$').is_some_and(|mut rest| {
-        let mut steps = 0;
-        while let Some(step) = step(rest) {
-            rest = step;
-            steps += 1;
-        }
-        rest.is_empty() && steps > 0
-    });
-    if !right && let Some(value) = table.get("json") {
-        let hint = "write `$.image.path`, `$[0]` or `$.images[*].path`";
-        reading.problem(&value.span(), format!("`{}` is no path into a JSON value", path.escape_debug()), Some(hint.into()));
+/// Whether a JSON path is one.
+fn is_json_path(reading: &mut Reading<'_>, table: &DeTable<'_>, path: &str) -> bool {
+    let Err(error) = json_path::parse(path) else { return true };
+    if let Some(value) = table.get("json") {
+        reading.problem(&value.span(), error.message(), error.advice().map(str::to_owned));
     }
-    right
-}
-
-/// What follows the first step of a JSON path; none where there is none.
-fn step(path: &str) -> Option<&str> {
-    if let Some(rest) = path.strip_prefix('.') {
-        let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        return (end > 0).then(|| &rest[end..]);
-    }
-    let (index, rest) = path.strip_prefix('[')?.split_once(']')?;
-    (index == "*" || (!index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()))).then_some(rest)
+    false
 }

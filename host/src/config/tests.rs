@@ -325,11 +325,20 @@ dumprestore.toml:14:6: `b` is a group without a driver: it has no entries of its
 
 #[test]
 fn paths_into_json_are_checked() {
-    for (path, right) in
-        [("$.a", true), ("$[0].b[*]", true), ("$.a b", true), ("$", false), ("a", false), ("$..a", false), ("$[x]", false), ("$[]", false)]
-    {
+    for (path, right) in [
+        ("$", true),
+        ("$.a", true),
+        ("$[0].b[*]", true),
+        ("$.a b", true),
+        ("$.a[#-1]", true),
+        ("$.\"a[x].b\"", true),
+        ("a", false),
+        ("$..a", false),
+        ("$[x]", false),
+        ("$[]", false),
+    ] {
         let text = format!(
-            "version = 1\n[[set]]\nname = \"a\"\ndriver = \"x\"\n[[link]]\nfrom = \"a\"\ncolumn = \"t.c\"\njson = \"{path}\"\nto = \"a\"\n"
+            "version = 1\n[[set]]\nname = \"a\"\ndriver = \"x\"\n[[link]]\nfrom = \"a\"\ncolumn = \"t.c\"\njson = '{path}'\nto = \"a\"\n"
         );
         assert_eq!(problems(&text, &[]).is_empty(), right, "{path}");
     }

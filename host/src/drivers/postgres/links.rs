@@ -3,11 +3,12 @@
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::fault::fault;
-use super::json_path::JsonPath;
+use super::json_path::expression;
 use super::session::{Session, quoted};
 use super::snapshot::Snapshot;
 use crate::drivers::{Context, LinkColumn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json_path;
 
 /// How unlike the nearest name may be to be taken for what was meant.
 const LIKENESS: f64 = 0.75;
@@ -74,8 +75,8 @@ fn query(table: &Found, column: &Column, link: &LinkColumn) -> Result<String> {
     let table = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
     let rows = format!("FROM (SELECT {name} AS field FROM {table} WHERE {name} IS NOT NULL{condition}) AS link_row");
     let (value, joins) = match (&link.json_path, column.kind.as_str()) {
-        (Some(path), "json" | "jsonb") => JsonPath::parse(path)?.expression("link_row.field::jsonb"),
-        (Some(path), _) => JsonPath::parse(path)?.expression("nullif(link_row.field::text, '')::jsonb"),
+        (Some(path), "json" | "jsonb") => expression(&json_path::parse(path)?, "link_row.field::jsonb"),
+        (Some(path), _) => expression(&json_path::parse(path)?, "nullif(link_row.field::text, '')::jsonb"),
         (None, "bytea") => ("convert_from(link_row.field, 'UTF8')".to_owned(), String::new()),
         (None, _) => ("link_row.field::text".to_owned(), String::new()),
     };

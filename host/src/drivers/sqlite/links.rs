@@ -4,9 +4,10 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::database::{fault, quoted};
-use super::json_path::JsonPath;
+use super::json_path::expression;
 use crate::drivers::LinkColumn;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json_path;
 
 /// Gives the distinct values, as text and without NULLs, to `each`.
 ///
@@ -55,7 +56,7 @@ impl Query {
         };
         // What is no JSON would end the query wherever the planner happens to meet it; so it is counted first, then passed over.
         let document = "CASE WHEN json_valid(link_row.field, 6) THEN link_row.field END";
-        let (value, joins) = JsonPath::parse(path)?.expression(document);
+        let (value, joins) = expression(&json_path::parse(path)?, document);
         Ok(Self {
             values: format!("{} {rows}{joins}", distinct(&value)),
             malformed: Some(format!("SELECT count(*) {rows} WHERE field <> '' AND NOT json_valid(field, 6)")),
