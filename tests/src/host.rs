@@ -4,12 +4,14 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
+
+use crate::machine::tool;
 
 /// The binary, as this build made it: it stands above the directory of the running test's own executable.
 ///
@@ -78,6 +80,23 @@ impl Host {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Runs it on a terminal of this many columns, where a person types `typed`; gives all that the terminal shows, and the exit
+    /// code. `environment` comes on top.
+    ///
+    /// # Panics
+    /// `script`, which gives it the terminal, is not installed.
+    pub fn on_terminal(&self, columns: u16, arguments: &str, environment: &[(&str, &str)], typed: &str) -> (String, i32) {
+        let mut command = tool("script");
+        let line = format!("stty rows 40 cols {columns}; '{}' {arguments}", binary().display());
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(&self.directory).env_clear();
+        command.envs(env::var_os("PATH").map(|path| ("PATH", path))).env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value))).envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` can be started");
+        child.stdin.take().expect("its input is piped").write_all(typed.as_bytes()).expect("it can be typed to");
+        let output = child.wait_with_output().expect("it can be waited for");
+        (String::from_utf8_lossy(&output.stdout).replace('\r', ""), output.status.code().expect("it ends by itself"))
     }
 
     /// Starts it, with `--json` among its arguments, so that a test can act on its events.
