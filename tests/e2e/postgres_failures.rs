@@ -200,3 +200,28 @@ fn what_pg_restore_fails_at_is_the_error_and_never_a_success() {
     let ended = host.run(["restore", "out.zip"]).expect(1);
     assert!(ended.stderr.contains("shopkeeper"), "{ended}");
 }
+
+/// The database that is restored into stands in a tablespace on a disk of its own, which its rows do not fit.
+#[test]
+fn a_disk_of_the_server_that_is_full_is_one_error_that_says_what_stands_where() {
+    let Some(server) = Server::with_disk("24m") else { return };
+    server.create("shop", "");
+    server.sql("shop", "CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 60) AS text FROM generate_series(1, 15000) g");
+    let (_directory, host) = host(&server, "postgres", "");
+    host.run(["dump", "out.zip"]).expect(0);
+    server.sql("postgres", "DROP DATABASE shop");
+    server.sql("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", server.disk().display()));
+    server.create("shop", "TABLESPACE small TEMPLATE template0");
+    let ended = host.run(["restore", "out.zip"]).expect(1);
+    for word in [
+        "error: database (postgres, restore): cannot load the rows of `public.big`: ",
+        "No space left on device",
+        "free some space on the server's disk",
+        "`shop` was empty before, and holds a part of the archive now",
+        "half done: `database`",
+    ] {
+        assert!(ended.stderr.contains(word), "`{word}` is missing: {ended}");
+    }
+    assert_eq!(ended.stderr.matches("error: database").count(), 1, "one error of the set: {ended}");
+    assert!(!ended.stdout.contains("restored") && !ended.stderr.contains("restored"), "no claim of success: {ended}");
+}

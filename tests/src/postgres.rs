@@ -11,8 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, getegid, geteuid, kill_process};
 use tempfile::TempDir;
+
+use crate::machine::{not_run, tool};
 
 pub use ::postgres::{Client, NoTls};
 
@@ -21,6 +23,9 @@ pub const SUPERUSER: &str = "postgres";
 
 /// The password of every role that has one, over TCP.
 pub const PASSWORD: &str = "correct horse: battery\\staple";
+
+/// The directory of [`Options::disk`].
+const DISK: &str = "disk";
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -134,6 +139,8 @@ pub struct Options {
     pub admission: String,
     /// The installation; the default one, if none is given.
     pub installation: Option<Installation>,
+    /// A file system of this size (`24m`), at [`Server::disk`], which the server alone sees.
+    pub disk: Option<String>,
 }
 
 /// A running server.
@@ -178,6 +185,21 @@ impl Server {
         (0..5).find_map(|_| Self::try_start(options)).expect("the server starts within five attempts")
     }
 
+    /// Starts one with a file system of this size at [`Server::disk`], empty, to be a tablespace's; none, which is said, where the
+    /// machine does not let file systems be mounted.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    pub fn with_disk(size: &str) -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let tried = with_a_disk(directory.path(), size).arg("true").output().expect("unshare can be started");
+        if !tried.status.success() {
+            not_run(&format!("file systems cannot be mounted: {}", String::from_utf8_lossy(&tried.stderr)));
+            return None;
+        }
+        Some(Self::with(&Options { disk: Some(size.to_owned()), ..Options::default() }))
+    }
+
     fn try_start(options: &Options) -> Option<Self> {
         let installation = options.installation.clone().unwrap_or_else(Installation::default_one);
         let directory = own_directory(&std::env::temp_dir());
@@ -189,7 +211,10 @@ impl Server {
             make_certificates(directory.path());
         }
         configure(&data, directory.path(), options, port);
-        let process = run(&installation, &data, directory.path());
+        if options.disk.is_some() {
+            fs::create_dir(directory.path().join(DISK)).expect("a directory");
+        }
+        let process = run(&installation, &data, directory.path(), options.disk.as_deref());
         let mut server = Self { process, directory, port, installation };
         server.comes_up().then_some(server)
     }
@@ -200,7 +225,7 @@ impl Server {
     /// As [`Server::start`].
     pub fn restart(&mut self) {
         self.stop(Signal::INT);
-        self.process = run(&self.installation, &self.data(), self.directory.path());
+        self.process = run(&self.installation, &self.data(), self.directory.path(), None);
         assert!(self.comes_up(), "the server starts again");
     }
 
@@ -240,6 +265,11 @@ impl Server {
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Where a server made by [`Server::with_disk`] has that file system.
+    pub fn disk(&self) -> PathBuf {
+        self.directory.path().join(DISK)
     }
 
     /// Its port: of its socket's name, and of TCP where it listens.
@@ -356,9 +386,13 @@ impl Drop for Server {
 }
 
 /// Starts the server's process; it ends with the thread that started it, whatever ends that.
-fn run(installation: &Installation, data: &Path, directory: &Path) -> Child {
+fn run(installation: &Installation, data: &Path, directory: &Path, disk: Option<&str>) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("log")).expect("a log");
     let mut command = Command::new("setpriv");
+    if let Some(size) = disk {
+        command = with_a_disk(&directory.join(DISK), size);
+        command.arg("setpriv");
+    }
     command.args(["--pdeathsig", "QUIT"]);
     if geteuid().is_root() {
         command.args(["--reuid", SUPERUSER, "--regid", SUPERUSER, "--init-groups"]);
@@ -368,6 +402,15 @@ fn run(installation: &Installation, data: &Path, directory: &Path) -> Child {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log).spawn().expect("the server can be started")
+}
+
+/// A command that runs another with a file system of this size mounted here. Only that sees it, and it is gone when that ends.
+fn with_a_disk(place: &Path, size: &str) -> Command {
+    let (uid, gid) = server_user().unwrap_or((geteuid().as_raw(), getegid().as_raw()));
+    let mut command = tool("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-ec", "mount -t tmpfs -o \"$1\" none \"$2\"; shift 2; exec \"$@\"", "sh"]);
+    command.arg(format!("size={size},uid={uid},gid={gid},mode=0700")).arg(place);
+    command
 }
 
 /// A program run by who runs servers: root may not.
