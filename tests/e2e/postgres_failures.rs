@@ -140,6 +140,37 @@ fn a_killed_backend_is_one_error_that_names_the_table() {
 
 #[test]
 fn a_server_that_is_shut_down_is_one_error() {
+/// A database of no encoding may have names that no text of ours can hold.
+#[test]
+fn names_that_are_not_utf_8_are_told_before_anything_is_written() {
+    let server = Server::start();
+    server.create("shop", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let named = "CREATE TABLE fine (id int); CREATE TABLE \"Größe\" (id int); CREATE TABLE article (id int);
+        DO $$ BEGIN EXECUTE format('CREATE TABLE %I (id int)', 'gr' || chr(246) || chr(223) || 'e');
+                    EXECUTE format('ALTER TABLE article ADD %I int', 'pr' || chr(228) || 'is'); END $$";
+    server.sql("shop", named);
+    let (directory, host) = host(&server, "postgres", "");
+    failed(
+        &directory,
+        host.run(["dump", "out.zip"]),
+        &["database", "table: public.gr\\xf6\\xdfe", "column: public.article.pr\\xe4is", "not UTF-8", "ALTER TABLE"],
+    );
+}
+
+/// Roles belong to the whole server, and their names are bytes of the encoding in whose database they were made.
+#[test]
+fn a_role_that_was_named_in_another_encoding_is_told() {
+    let server = shop("CREATE TABLE orders (id int)");
+    server.create("latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    server.sql("latin", "CREATE ROLE \"Verkäufer\"");
+    server.sql(
+        "shop",
+        "DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE orders OWNER TO %I', rolname) FROM pg_roles WHERE rolname LIKE 'Verk%'); END $$",
+    );
+    let (directory, host) = host(&server, "postgres", "");
+    failed(&directory, host.run(["dump", "out.zip"]), &["not UTF-8", "text: Verk\\xe4ufer", "rename"]);
+}
+
     let mut server = shop(LARGE);
     let (directory, host) = host(&server, "postgres", "");
     let ended = while_copying(&server, &host, || server.signal(Signal::INT));

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::session::Session;
+use super::session::{Session, shown};
 use super::settings::Choice;
 use crate::drivers::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A relation: a table, a view, a sequence.
 #[derive(Clone, Debug)]
@@ -101,6 +101,29 @@ const RELATIONS: &str = "
 
 /// All relations that are not the system's own, in the order of their names.
 pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<Relation>> {
+/// Refuses names that are not UTF-8: `pg_dump` would take them, but neither a statement nor the name of an entry can hold them.
+pub(super) fn check_names(session: &mut Session, context: &Context) -> Result<()> {
+    // Only where the database has no encoding, the server lets such names in; and it sends them as bytes alone.
+    const NAMES: &str = "
+        WITH relation AS (SELECT c.oid, n.nspname || '.' || c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_'),
+        named (kind, name) AS (
+            SELECT 'table', name FROM relation
+            UNION ALL SELECT 'column', r.name || '.' || a.attname FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
+                      WHERE a.attnum > 0 AND NOT a.attisdropped)
+        SELECT kind, convert_to(name, 'SQL_ASCII') FROM named
+        WHERE getdatabaseencoding() = 'SQL_ASCII' AND name COLLATE \"C\" !~ '^[ -~]*$' ORDER BY kind DESC, name COLLATE \"C\"";
+    let rows = session.rows(context, || "cannot look at the names of the tables", NAMES, &[])?;
+    let names = rows.iter().map(|row| (row.get::<_, &str>(0), row.get::<_, &[u8]>(1)));
+    let mut odd = names.filter(|(_, name)| std::str::from_utf8(name).is_err()).peekable();
+    if odd.peek().is_none() {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Unsupported, "the database is of encoding SQL_ASCII, and has names that are not UTF-8")
+        .hint("rename them in UTF-8 or ASCII (`ALTER TABLE … RENAME`); `pg_dump` takes them as they are");
+    Err(odd.fold(error, |error, (kind, name)| error.with(kind, shown(name))))
+}
+
     let rows = session.rows(context, || "cannot list the tables", RELATIONS, &[])?;
     let relation = |row: &postgres::Row| {
         Some(Relation {

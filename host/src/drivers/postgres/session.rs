@@ -1,15 +1,16 @@
 //! One session for queries: pinned as `pg_dump` pins its own, and cancelled on the server when the run is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
-use postgres::Client;
-use postgres::types::ToSql;
+use postgres::types::{FromSql, ToSql, Type};
+use postgres::{Client, Row};
 
 use super::connection::Address;
 use super::fault::fault;
 use crate::drivers::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How often the request to stop is looked at while the server works.
 const LOOK: Duration = Duration::from_millis(50);
@@ -43,9 +44,9 @@ impl Session {
         let client = address.connect(context)?;
         let mut session = Self { client, address: address.clone() };
         let what = || format!("cannot prepare a session with `{}`", address.shown());
-        let path = session.run(context, what, |client| client.query_one("SELECT pg_catalog.current_schemas(false)::text[]", &[]))?;
+        let path = session.rows(context, what, "SELECT pg_catalog.current_schemas(false)::text[]", &[])?;
         session.run(context, what, |client| client.batch_execute(PINNED))?;
-        Ok((session, path.get(0)))
+        Ok((session, path.first().map(|row| row.get(0)).unwrap_or_default()))
     }
 
     /// Where it is connected to.
@@ -98,15 +99,21 @@ impl Session {
         Ok(done)
     }
 
-    /// Asks for rows.
+    /// Asks for rows. What is text in them is UTF-8.
+    ///
+    /// # Errors
+    /// The server's, after `what` could not be done; some text is not UTF-8; the run is cancelled.
     pub(super) fn rows<D: std::fmt::Display>(
         &mut self,
         context: &Context,
         what: impl FnOnce() -> D,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<postgres::Row>> {
-        self.run(context, what, |client| client.query(sql, parameters))
+    ) -> Result<Vec<Row>> {
+        let what = what().to_string();
+        let rows = self.run(context, || &what, |client| client.query(sql, parameters))?;
+        check_text(&what, &rows)?;
+        Ok(rows)
     }
 
     /// Executes statements that give nothing back.
@@ -126,6 +133,46 @@ impl Session {
         let shown = self.address.shown();
         self.client.close().map_err(|error| -> Error { fault(format!("cannot close the connection to `{shown}`"), &error) })
     }
+}
+
+/// Text as the server sent it. It is none of a known encoding where the database has none (SQL_ASCII), and in names that belong
+/// to the whole server and were given in a database of another encoding.
+struct Text<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Text<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        <&str as FromSql>::accepts(kind)
+    }
+}
+
+/// Text for a message, whatever it holds.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    bytes.utf8_chunks().map(|chunk| format!("{}{}", chunk.valid(), chunk.invalid().escape_ascii())).collect()
+}
+
+/// Refuses rows with text that is not UTF-8.
+fn check_text(what: &str, rows: &[Row]) -> Result<()> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    let odd = |bytes: &[u8]| std::str::from_utf8(bytes).is_err().then(|| shown(bytes));
+    let mut found = BTreeSet::new();
+    for (at, column) in first.columns().iter().enumerate() {
+        if <Text as FromSql>::accepts(column.type_()) {
+            found.extend(rows.iter().filter_map(|row| odd(row.get::<_, Option<Text>>(at)?.0)));
+        } else if <Vec<Text> as FromSql>::accepts(column.type_()) {
+            let texts = rows.iter().filter_map(|row| row.get::<_, Option<Vec<Option<Text>>>>(at)).flatten().flatten();
+            found.extend(texts.filter_map(|text| odd(text.0)));
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Unsupported, format!("{what}: the server has text there that is not UTF-8"))
+        .hint("rename what has these names, or set these comments and settings anew");
+    Err(found.into_iter().fold(error, |error, text| error.with("text", text)))
 }
 
 /// An identifier as SQL writes it.

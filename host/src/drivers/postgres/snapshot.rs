@@ -106,6 +106,7 @@ impl Taken {
         let rows = session.rows(context, || "cannot export a snapshot", EXPORT, &[])?;
         let at = Timestamp::now();
         let (id, lsn) = rows.first().map(|row| (row.get::<_, String>(0), row.get::<_, Option<String>>(1))).unwrap_or_default();
+        catalogue::check_names(session, context)?;
         let relations = catalogue::relations(session, context)?;
         check_patterns(&relations, &settings.choice)?;
         let dumped: Vec<&Relation> = relations.iter().filter(|relation| relation.fate(&settings.choice) != Fate::Out).collect();
