@@ -158,6 +158,67 @@ fn what_is_left_out_is_left_out_and_a_foreign_key_that_breaks_is_told() {
 }
 
 #[test]
+fn views_of_what_is_left_out_are_left_out_too_and_told() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", ORDERS);
+    server.sql(
+        "shop",
+        "CREATE VIEW names AS SELECT name FROM customer; CREATE VIEW initials AS SELECT left(name, 1) FROM names;
+         CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM initials; CREATE VIEW notes AS SELECT note FROM orders;
+         CREATE SCHEMA audit; CREATE TABLE audit.log (what text); CREATE VIEW logged AS SELECT what FROM audit.log;
+         CREATE SCHEMA reports; CREATE VIEW reports.logged AS SELECT what FROM audit.log; CREATE VIEW reports.one AS SELECT 1",
+    );
+    let (directory, _) = shop(&server, "");
+    let views = "SELECT string_agg(c.oid::regclass::text, ' ' ORDER BY 1) FROM pg_class c WHERE relkind IN ('v', 'm') AND oid >= 16384";
+
+    let host = configured(&directory, &server, "exclude = [\"audit\", \"public.customer\"]\n");
+    let ended = run(&host, "shop", &["dump", "without.zip"]).expect(0);
+    for words in [
+        "the view `public.names` is left out, since it shows `public.customer`, which is left out",
+        "the view `public.initials` is left out, since it shows `public.names`, which is left out",
+        "the materialized view `public.counted` is left out, since it shows `public.initials`, which is left out",
+        "the view `public.logged` is left out, since it shows `audit.log`, which is left out",
+        "the view `reports.logged` is left out, since it shows `audit.log`, which is left out",
+    ] {
+        assert!(ended.stderr.contains(words), "`{words}` is missing: {ended}");
+    }
+    server.create("without", "TEMPLATE template0");
+    run(&host, "without", &["restore", "without.zip"]).expect(0);
+    assert_eq!(server.ask("without", views).as_deref(), Some("notes reports.one sums"));
+
+    let host = configured(&directory, &server, "include = [\"reports\"]\n");
+    run(&host, "shop", &["dump", "reports.zip"]).expect(0);
+    server.create("reports", "TEMPLATE template0");
+    run(&host, "reports", &["restore", "reports.zip"]).expect(0);
+    assert_eq!(server.ask("reports", views).as_deref(), Some("reports.one"));
+
+    let host = configured(&directory, &server, "include = [\"public.names\", \"public.orders\", \"public.notes\"]\n");
+    run(&host, "shop", &["dump", "tables.zip"]).expect(0);
+    server.create("tables", "TEMPLATE template0");
+    run(&host, "tables", &["restore", "tables.zip"]).expect(0);
+    assert_eq!(server.ask("tables", views).as_deref(), Some("notes"));
+}
+
+#[test]
+fn tables_that_inherit_from_what_is_left_out_are_refused_at_the_dump() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "CREATE TABLE parent (a int); CREATE TABLE child () INHERITS (parent);
+         CREATE TABLE log (at date) PARTITION BY RANGE (at); CREATE TABLE log_all PARTITION OF log DEFAULT",
+    );
+    let (directory, host) = shop(&server, "exclude = [\"public.parent\", \"public.log\"]\n");
+    let ended = run(&host, "shop", &["dump", "out.zip"]).expect(1);
+    for words in ["table: public.child needs `public.parent`", "table: public.log_all needs `public.log`", "exclude_data"] {
+        assert!(ended.stderr.contains(words), "`{words}` is missing: {ended}");
+    }
+    let host = configured(&directory, &server, "exclude = [\"public.child\", \"public.log_all\"]\n");
+    run(&host, "shop", &["dump", "out.zip"]).expect(0);
+}
+
+#[test]
 fn links_read_columns_and_json_in_the_snapshot() {
     let server = Server::start();
     server.create("shop", "");

@@ -23,6 +23,8 @@ pub(super) struct Relation {
     pub(super) is_readable: bool,
     /// Whether row security would hide rows of it.
     pub(super) hides_rows: bool,
+    /// Of a view, what it shows that is left out, and with it the view.
+    pub(super) lacks: Option<String>,
     /// Whether its blocks can be read by range: a table of PostgreSQL's own kind of storage.
     is_heap: bool,
 }
@@ -75,7 +77,7 @@ impl Relation {
         let named = |patterns: &[super::pattern::Pattern]| patterns.iter().any(|pattern| pattern.matches(&self.schema, &self.name));
         let is_included = choice.include.is_empty() || named(&choice.include);
         let is_extensions_own = self.extension.is_some() && self.condition.is_none();
-        if !is_included || named(&choice.exclude) || is_extensions_own {
+        if !is_included || named(&choice.exclude) || is_extensions_own || self.lacks.is_some() {
             return Fate::Out;
         }
         if self.kind != Kind::Table || named(&choice.exclude_data) { Fate::Definition } else { Fate::Whole }
@@ -99,8 +101,6 @@ const RELATIONS: &str = "
       AND (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' OR k.relation IS NOT NULL)
     ORDER BY n.nspname, c.relname";
 
-/// All relations that are not the system's own, in the order of their names.
-pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<Relation>> {
 /// Refuses names that are not UTF-8: `pg_dump` would take them, but neither a statement nor the name of an entry can hold them.
 pub(super) fn check_names(session: &mut Session, context: &Context) -> Result<()> {
     // Only where the database has no encoding, the server lets such names in; and it sends them as bytes alone.
@@ -124,6 +124,8 @@ pub(super) fn check_names(session: &mut Session, context: &Context) -> Result<()
     Err(odd.fold(error, |error, (kind, name)| error.with(kind, shown(name))))
 }
 
+/// All relations that are not the system's own, in the order of their names.
+pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<Relation>> {
     let rows = session.rows(context, || "cannot list the tables", RELATIONS, &[])?;
     let relation = |row: &postgres::Row| {
         Some(Relation {
@@ -143,6 +145,7 @@ pub(super) fn check_names(session: &mut Session, context: &Context) -> Result<()
             condition: row.get(5),
             is_readable: row.get(6),
             hides_rows: row.get(7),
+            lacks: None,
             is_heap: row.get(8),
         })
     };

@@ -37,8 +37,8 @@ impl Prepared {
         let program = programs::find("pg_dump", major, &because, settings.pg_bin.as_deref())?;
         let mut snapshot = Snapshot::take(settings, session, search_path, context)?;
         let broken = snapshot.facts.broken_keys.clone();
-        warnings::warn(snapshot.session(), context, &broken)?;
         let (relations, encoding) = (snapshot.relations.clone(), snapshot.facts.encoding.clone());
+        warnings::warn(snapshot.session(), context, &relations, &broken)?;
         let pg_dump = PgDump::prepare(program, snapshot.session(), context, &relations, &settings.choice, &encoding)?;
         Ok(Self { snapshot, pg_dump })
     }

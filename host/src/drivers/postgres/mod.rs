@@ -1,7 +1,7 @@
 //! The `postgres` driver: one database, its rows by COPY from one snapshot on several connections, everything else by `pg_dump`
 //! and `pg_restore`.
 //!
-//! A dump: [`snapshot`] fixes the point in time and locks what [`catalogue`] finds; [`schema`] runs `pg_dump` (found by
+//! A dump: [`snapshot`] fixes the point in time and locks what [`catalogue`] finds ([`dependents`] leaves out what cannot be without what is left out); [`schema`] runs `pg_dump` (found by
 //! [`programs`], watched by [`child`], told by [`exact`] which rows are ours); [`dump`] has [`parts`] of the tables copied by
 //! [`copier`]; [`facts`] is what belongs to the database itself, [`contents`] the entries. [`links`] (with [`json_path`]) reads
 //! columns for links. A restore: [`needs`] and [`target`] judge what stands there, [`recreate`] makes the database anew,
@@ -15,6 +15,7 @@ mod child;
 mod connection;
 mod contents;
 mod copier;
+mod dependents;
 mod dump;
 mod exact;
 mod facts;

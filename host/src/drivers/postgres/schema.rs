@@ -119,6 +119,8 @@ fn chosen(relations: &[Relation], choice: &Choice) -> Vec<(&'static str, String)
     if !choice.exclude.is_empty() {
         let (yes, no) = split(&|schema| choice.exclude.iter().any(|pattern| pattern.matches_schema(schema)));
         options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--exclude-schema=", pattern)));
+    }
+    if !choice.exclude.is_empty() || relations.iter().any(|relation| relation.lacks.is_some()) {
         let tables = exact::relations(relations.iter().map(|relation| named(relation, out(relation))));
         options.extend(tables.into_iter().map(|pattern| ("--exclude-table=", pattern)));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::catalogue::{self, Fate, Kind, Relation, Table};
+use super::dependents;
 use super::facts::{BrokenKey, Facts};
 use super::fault::{fault, is_missing};
 use super::session::{Session, quoted};
@@ -107,8 +108,9 @@ impl Taken {
         let at = Timestamp::now();
         let (id, lsn) = rows.first().map(|row| (row.get::<_, String>(0), row.get::<_, Option<String>>(1))).unwrap_or_default();
         catalogue::check_names(session, context)?;
-        let relations = catalogue::relations(session, context)?;
+        let mut relations = catalogue::relations(session, context)?;
         check_patterns(&relations, &settings.choice)?;
+        dependents::follow(session, context, &mut relations, &settings.choice)?;
         let dumped: Vec<&Relation> = relations.iter().filter(|relation| relation.fate(&settings.choice) != Fate::Out).collect();
         let copied: Vec<&Relation> = dumped.iter().copied().filter(|relation| relation.fate(&settings.choice) == Fate::Whole).collect();
         check_readable(&dumped, &copied)?;

@@ -1,13 +1,20 @@
 //! What a dump should warn of although it succeeds: passwords that come along as data, subscriptions, foreign keys that lose the
-//! rows to which they refer.
+//! rows to which they refer, views that lose what they show.
 
+use super::catalogue::{Kind, Relation};
 use super::facts::BrokenKey;
 use super::session::Session;
 use crate::drivers::Context;
 use crate::error::Result;
 
 /// Looks for all of it.
-pub(super) fn warn(session: &mut Session, context: &Context, broken: &[BrokenKey]) -> Result<()> {
+pub(super) fn warn(session: &mut Session, context: &Context, relations: &[Relation], broken: &[BrokenKey]) -> Result<()> {
+    for relation in relations {
+        if let Some(lacking) = &relation.lacks {
+            let kind = if relation.kind == Kind::MaterializedView { "materialized view" } else { "view" };
+            context.warn(format!("the {kind} `{}` is left out, since it shows `{lacking}`, which is left out", relation.shown()));
+        }
+    }
     for key in broken {
         context.warn(format!(
             "the foreign key `{}` of `{}.{}` refers to `{}`, which is left out with its rows: a restore leaves the key out",
