@@ -94,12 +94,14 @@ impl Restore {
     fn fill(&self, settings: &Configured, context: &Context, source: &dyn Reader, schema: &File) -> Result<Outcome> {
         let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, schema, arguments);
         self.make_schemas(settings, context)?;
-        pg_restore(&["--section=pre-data"])?;
+        let late_privileges = settings.privileges == Keep::Keep && !is_superuser(settings, context)?;
+        let without: &[&str] = if late_privileges { &["--no-privileges"] } else { &[] };
+        pg_restore(&[&["--section=pre-data"], without].concat())?;
         self.load_rows(settings, context, source)?;
-        pg_restore(&["--section=data"])?;
+        pg_restore(&[&["--section=data"], without].concat())?;
         let jobs = format!("--jobs={}", settings.jobs);
-        match self.without_broken_keys(context, schema)? {
-            Some(list) => pg_restore(&["--section=post-data", &jobs, &format!("--use-list={}", list.path().display())])?,
+        match self.last_list(context, schema, late_privileges)? {
+            Some(list) => pg_restore(&[&jobs, &format!("--use-list={}", list.path().display())])?,
             None => pg_restore(&["--section=post-data", &jobs])?,
         }
         let (mut session, _) = Session::open(&settings.address, context)?;
@@ -155,22 +157,36 @@ impl Restore {
         session.close()
     }
 
-    /// A list for `pg_restore` of all there is but the foreign keys whose other table was left out; none where there are none.
-    fn without_broken_keys(&self, context: &Context, schema: &File) -> Result<Option<tempfile::NamedTempFile>> {
+    /// A list for `pg_restore` of what comes last, without the foreign keys whose other table was left out; none where that is all
+    /// that comes after the data.
+    ///
+    /// With `privileges`, all of them are in it: as in a restore by `pg_restore` alone they come after the rows, since an owner may
+    /// have taken from itself what it takes to load them. Superusers need none.
+    fn last_list(&self, context: &Context, schema: &File, privileges: bool) -> Result<Option<tempfile::NamedTempFile>> {
         let broken = &self.contents.facts.broken_keys;
-        if broken.is_empty() {
+        if broken.is_empty() && !privileges {
             return Ok(None);
         }
         let failed = || "cannot write a list for `pg_restore`";
-        let mut command = Command::new(&self.program.path);
-        command.args(["--format=custom", "--list", "/proc/self/fd/0"]).stdin(schema.try_clone().while_doing(failed)?);
-        let list = child::run(command, context, child::collect)?;
+        let list = |sections: &[&str]| -> Result<String> {
+            let mut command = Command::new(&self.program.path);
+            command.args(["--format=custom", "--list"]).args(sections).arg("/proc/self/fd/0");
+            command.stdin(schema.try_clone().while_doing(failed)?);
+            child::run(command, context, child::collect)
+        };
+        let mut last = list(&["--section=post-data"])?;
+        if privileges {
+            // `215; 0 0 ACL public TABLE orders shop`
+            let earlier = list(&["--section=pre-data", "--section=data"])?;
+            let privileges = earlier.lines().filter(|line| line.split(' ').nth(3) == Some("ACL"));
+            last = privileges.chain(last.lines()).map(|line| format!("{line}\n")).collect();
+        }
         let marks: Vec<String> = broken
             .iter()
             .map(|key| format!(" FK CONSTRAINT {} {} {} ", key.schema, key.table, key.constraint).replace(['\n', '\r'], " "))
             .collect();
         let mut file = tempfile::NamedTempFile::new().while_doing(failed)?;
-        for line in list.lines().filter(|line| !marks.iter().any(|mark| line.contains(mark.as_str()))) {
+        for line in last.lines().filter(|line| !marks.iter().any(|mark| line.contains(mark.as_str()))) {
             writeln!(file, "{line}").while_doing(failed)?;
         }
         file.flush().while_doing(failed)?;
@@ -258,6 +274,14 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
     session.close()?;
     facts.needs.judge(context, &server, missing)?;
     Ok(None)
+}
+
+/// Whether the role may do anything, whatever privileges say.
+fn is_superuser(settings: &Configured, context: &Context) -> Result<bool> {
+    let (mut session, _) = Session::open(&settings.address, context)?;
+    let rows = session.rows(context, || "cannot ask for the role", "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", &[])?;
+    session.close()?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Rows in binary are as one major version has them in memory.
