@@ -1,6 +1,7 @@
 //! What goes wrong with PostgreSQL: each is one clear error that names the set, the table and the cause, and nothing is left
 //! that looks like an archive.
 
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,68 @@ fn a_table_that_is_dropped_while_its_lock_is_waited_for_is_no_error() {
     assert!(!listed.stdout.contains("orders"), "{listed}");
 }
 
+/// Runs a statement in a session of its own, and returns when it waits for a lock.
+fn waits_for_a_lock(server: &Server, statement: &'static str) -> thread::JoinHandle<()> {
+    let (mut client, mut watcher) = (server.client("shop"), server.client("postgres"));
+    let process: i32 = client.query_one("SELECT pg_backend_pid()", &[]).expect("an answer").get(0);
+    let waiting = thread::spawn(move || client.batch_execute(statement).expect("it goes through in the end"));
+    let begun = Instant::now();
+    let waits = "SELECT FROM pg_locks WHERE pid = $1 AND NOT granted";
+    while watcher.query(waits, &[&process]).expect("an answer").is_empty() {
+        assert!(!waiting.is_finished(), "`{statement}` does not wait");
+        assert!(begun.elapsed() < Duration::from_secs(30), "`{statement}` does not wait");
+        thread::sleep(Duration::from_millis(2));
+    }
+    waiting
+}
+
+/// What would empty, rewrite or drop a table waits until the dump is over, whether the table is being read or its turn is still to
+/// come.
+#[test]
+fn who_alters_tables_in_the_middle_of_a_dump_waits_and_the_dump_is_whole() {
+    let server = shop(LARGE);
+    server.sql("shop", "CREATE TABLE small AS SELECT g AS id FROM generate_series(1, 1000) g; CREATE TABLE empty (id int)");
+    let (_directory, host) = host(&server, "postgres", "jobs = 1\n");
+    let mut waiting = Vec::new();
+    while_copying(&server, &host, || {
+        let begun = Instant::now();
+        let sessions = "SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = 'small'::regclass AND granted";
+        while server.ask("shop", sessions).as_deref() < Some("2") {
+            assert!(begun.elapsed() < Duration::from_secs(30), "`pg_dump` never locks the tables");
+        }
+        waiting.extend(["VACUUM FULL big", "DROP TABLE small", "TRUNCATE empty"].map(|statement| waits_for_a_lock(&server, statement)));
+    })
+    .expect(0);
+    waiting.into_iter().for_each(|waiting| waiting.join().expect("it goes through when the dump is over"));
+    assert_eq!(server.ask("shop", "SELECT to_regclass('small')"), None);
+    server.sql("postgres", "DROP DATABASE shop");
+    server.create("shop", "TEMPLATE template0");
+    host.run(["restore", "out.zip"]).expect(0);
+    let rows = "SELECT (SELECT count(*) FROM big) || ' ' || (SELECT count(*) FROM small) || ' ' || (SELECT count(*) FROM empty)";
+    assert_eq!(server.ask("shop", rows).as_deref(), Some("60000 1000 0"));
+}
+
+/// `pg_dump` locks the tables itself, and may come too late.
+#[test]
+fn who_waits_to_alter_a_table_before_pg_dump_has_locked_it_is_named() {
+    let server = shop(LARGE);
+    let slow = tempfile::tempdir().expect("a directory");
+    let pg_dump = server.installation().bin().join("pg_dump");
+    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] || sleep 2\nexec '{}' \"$@\"\n", pg_dump.display());
+    std::fs::write(slow.path().join("pg_dump"), script).expect("a script");
+    std::fs::set_permissions(slow.path().join("pg_dump"), std::fs::Permissions::from_mode(0o755)).expect("set");
+    let more = format!("lock_timeout = \"1s\"\npg_bin = \"{}\"\n", slow.path().display());
+    let (directory, host) = host(&server, "postgres", &more);
+    let mut waiting = None;
+    let ended = while_copying(&server, &host, || waiting = Some(waits_for_a_lock(&server, "DROP TABLE big")));
+    failed(
+        &directory,
+        ended,
+        &["database (postgres, dump): `pg_dump` failed", "public.big", "DROP TABLE big", "when no migration is running"],
+    );
+    waiting.expect("it was begun").join().expect("it goes through when the dump is over");
+}
+
 #[test]
 fn what_the_role_may_not_read_is_named_all_of_it() {
     let server = shop(
@@ -100,6 +163,37 @@ fn what_the_role_may_not_read_is_named_all_of_it() {
     );
     let (directory, host) = host(&server, "clerk", "");
     failed(&directory, host.run(["dump", "out.zip"]), &["public.one", "public.two", "public.two_id_seq", "pg_read_all_data"]);
+}
+
+/// A database of no encoding may have names that no text of ours can hold.
+#[test]
+fn names_that_are_not_utf_8_are_told_before_anything_is_written() {
+    let server = Server::start();
+    server.create("shop", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    let named = "CREATE TABLE fine (id int); CREATE TABLE \"Größe\" (id int); CREATE TABLE article (id int);
+        DO $$ BEGIN EXECUTE format('CREATE TABLE %I (id int)', 'gr' || chr(246) || chr(223) || 'e');
+                    EXECUTE format('ALTER TABLE article ADD %I int', 'pr' || chr(228) || 'is'); END $$";
+    server.sql("shop", named);
+    let (directory, host) = host(&server, "postgres", "");
+    failed(
+        &directory,
+        host.run(["dump", "out.zip"]),
+        &["database", "table: public.gr\\xf6\\xdfe", "column: public.article.pr\\xe4is", "not UTF-8", "ALTER TABLE"],
+    );
+}
+
+/// Roles belong to the whole server, and their names are bytes of the encoding in whose database they were made.
+#[test]
+fn a_role_that_was_named_in_another_encoding_is_told() {
+    let server = shop("CREATE TABLE orders (id int)");
+    server.create("latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    server.sql("latin", "CREATE ROLE \"Verkäufer\"");
+    server.sql(
+        "shop",
+        "DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE orders OWNER TO %I', rolname) FROM pg_roles WHERE rolname LIKE 'Verk%'); END $$",
+    );
+    let (directory, host) = host(&server, "postgres", "");
+    failed(&directory, host.run(["dump", "out.zip"]), &["not UTF-8", "text: Verk\\xe4ufer", "rename"]);
 }
 
 #[test]
@@ -140,37 +234,6 @@ fn a_killed_backend_is_one_error_that_names_the_table() {
 
 #[test]
 fn a_server_that_is_shut_down_is_one_error() {
-/// A database of no encoding may have names that no text of ours can hold.
-#[test]
-fn names_that_are_not_utf_8_are_told_before_anything_is_written() {
-    let server = Server::start();
-    server.create("shop", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
-    let named = "CREATE TABLE fine (id int); CREATE TABLE \"Größe\" (id int); CREATE TABLE article (id int);
-        DO $$ BEGIN EXECUTE format('CREATE TABLE %I (id int)', 'gr' || chr(246) || chr(223) || 'e');
-                    EXECUTE format('ALTER TABLE article ADD %I int', 'pr' || chr(228) || 'is'); END $$";
-    server.sql("shop", named);
-    let (directory, host) = host(&server, "postgres", "");
-    failed(
-        &directory,
-        host.run(["dump", "out.zip"]),
-        &["database", "table: public.gr\\xf6\\xdfe", "column: public.article.pr\\xe4is", "not UTF-8", "ALTER TABLE"],
-    );
-}
-
-/// Roles belong to the whole server, and their names are bytes of the encoding in whose database they were made.
-#[test]
-fn a_role_that_was_named_in_another_encoding_is_told() {
-    let server = shop("CREATE TABLE orders (id int)");
-    server.create("latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
-    server.sql("latin", "CREATE ROLE \"Verkäufer\"");
-    server.sql(
-        "shop",
-        "DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE orders OWNER TO %I', rolname) FROM pg_roles WHERE rolname LIKE 'Verk%'); END $$",
-    );
-    let (directory, host) = host(&server, "postgres", "");
-    failed(&directory, host.run(["dump", "out.zip"]), &["not UTF-8", "text: Verk\\xe4ufer", "rename"]);
-}
-
     let mut server = shop(LARGE);
     let (directory, host) = host(&server, "postgres", "");
     let ended = while_copying(&server, &host, || server.signal(Signal::INT));

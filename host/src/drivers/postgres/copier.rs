@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{CopyInSink, CopyOutStream};
 
 use super::connection::{Address, Served};
@@ -16,6 +17,16 @@ use crate::error::Result;
 
 /// How much of an entry goes to the server in one message.
 const MESSAGE: usize = 256 << 10;
+
+/// What came of a COPY.
+pub(super) enum Copied {
+    /// So many bytes.
+    Bytes(u64),
+    /// There was nothing.
+    Nothing,
+    /// It was not begun: the table's lock could not be had within `lock_timeout`. The transaction is at its end.
+    Locked,
+}
 
 /// A connection for COPY.
 pub(super) struct Copier {
@@ -44,8 +55,7 @@ impl Copier {
         self.connection.wait(context, self.connection.client.batch_execute(sql))?.map_err(|error| fault(what, &error))
     }
 
-    /// Writes what a COPY gives into an entry, which is made only if there is anything. Says how many bytes it was; `None` of
-    /// nothing at all.
+    /// Writes what a COPY gives into an entry, which is made only if there is anything.
     pub(super) fn copy_out(
         &self,
         context: &Context,
@@ -53,7 +63,7 @@ impl Copier {
         what: &dyn Fn() -> String,
         into: &mut dyn Writer,
         entry: impl FnOnce() -> Entry,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Copied> {
         self.or_stop(self.try_copy_out(context, sql, what, into, entry))
     }
 
@@ -74,13 +84,16 @@ impl Copier {
         what: &dyn Fn() -> String,
         into: &mut dyn Writer,
         entry: impl FnOnce() -> Entry,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Copied> {
         let failed = |error: tokio_postgres::Error| fault(what(), &error);
-        let stream = self.connection.wait(context, self.connection.client.copy_out(sql))?.map_err(failed)?;
+        let stream = match self.connection.wait(context, self.connection.client.copy_out(sql))? {
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => return Ok(Copied::Locked),
+            begun => begun.map_err(failed)?,
+        };
         let mut rows = Rows { stream: Box::pin(stream), rest: Bytes::new(), ended: false };
         self.connection.wait(context, rows.more())?.map_err(failed)?;
         if rows.ended {
-            return Ok(None);
+            return Ok(Copied::Nothing);
         }
         let mut entry = into.create(entry())?;
         let mut total = 0;
@@ -91,7 +104,7 @@ impl Copier {
             total += filled as u64;
         }
         entry.finish()?;
-        Ok(Some(total))
+        Ok(Copied::Bytes(total))
     }
 
     fn try_copy_in(&self, context: &Context, sql: &str, what: &dyn Fn() -> String, from: &mut dyn EntryReader) -> Result<u64> {

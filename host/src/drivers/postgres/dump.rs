@@ -1,24 +1,27 @@
 //! A dump: `pg_dump` for everything but the rows, and beside it as many connections as `jobs` says that copy rows, all in one
 //! snapshot.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::catalogue::Table;
 use super::contents::{Contents, FORMAT, Rows};
-use super::copier::Copier;
+use super::copier::{Copied, Copier};
 use super::parts::{self, Part};
 use super::programs;
 use super::schema::PgDump;
 use super::session::Session;
 use super::settings::Configured;
-use super::snapshot::Snapshot;
+use super::snapshot::{self, Snapshot};
 use super::team::Team;
 use super::warnings;
 use crate::archive::{Entry, Writer};
 use crate::drivers::{Context, Outcome, Unit};
 use crate::error::Result;
+
+/// How long a worker waits for the lock of a table. None but who waits to alter it can be before it, and waits for the dump.
+const PATIENCE: &str = "1s";
 
 /// What `before_dump` made ready.
 pub(super) struct Prepared {
@@ -51,6 +54,8 @@ struct Shared<'a> {
     snapshot: &'a str,
     encoding: &'a str,
     queue: Mutex<VecDeque<Part>>,
+    /// The parts of tables that somebody waits to alter.
+    held: Mutex<Vec<Part>>,
     done: Mutex<Vec<Done>>,
     copied: AtomicU64,
     total: u64,
@@ -74,13 +79,14 @@ pub(super) fn run(prepared: Prepared, settings: &Configured, context: &Context, 
         scope.spawn(|| {
             team.member(|context| {
                 let (writer, address) = (&mut *schema_writer?, &settings.address);
-                pg_dump.run(context, address, &id, settings.lock_timeout, writer, &|| begun.tell())
+                let ran = pg_dump.run(context, address, &id, settings.lock_timeout, writer, &|| begun.tell());
+                ran.map_err(|error| snapshot::naming_who_waits(address, context, error))
             });
             begun.tell();
         });
         // Measured while `pg_dump` reads the catalogue, which takes longer than anything where there are many small tables.
         let tables = team.member(|context| snapshot.tables(context)).unwrap_or_default();
-        let copied = copy_tables(&team, settings, &snapshot, &tables, &*into);
+        let copied = copy_tables(&team, settings, &mut snapshot, &tables, &*into);
         begun.wait();
         team.member(|_| snapshot.release());
         copied
@@ -97,15 +103,17 @@ pub(super) fn run(prepared: Prepared, settings: &Configured, context: &Context, 
 }
 
 /// Copies the rows of all tables, several parts at a time; says what is in the archive then.
-fn copy_tables(team: &Team, settings: &Configured, snapshot: &Snapshot, tables: &[Table], into: &dyn Writer) -> Vec<Rows> {
+fn copy_tables(team: &Team, settings: &Configured, snapshot: &mut Snapshot, tables: &[Table], into: &dyn Writer) -> Vec<Rows> {
     let parts = parts::plan(tables, settings.part_size);
+    let (id, encoding) = (snapshot.id.clone(), snapshot.facts.encoding.clone());
     let shared = Shared {
         settings,
         tables,
-        snapshot: &snapshot.id,
-        encoding: &snapshot.facts.encoding,
+        snapshot: &id,
+        encoding: &encoding,
         total: parts.iter().map(|part| part.estimate).sum(),
         queue: Mutex::new(parts.into()),
+        held: Mutex::default(),
         done: Mutex::default(),
         copied: AtomicU64::new(0),
     };
@@ -115,31 +123,90 @@ fn copy_tables(team: &Team, settings: &Configured, snapshot: &Snapshot, tables: 
             scope.spawn(move || team.member(|context| copy_rows(shared, context, &mut *writer?)));
         }
     });
+    team.member(|context| copy_held(snapshot.session(), &shared, context, into));
     shared.rows()
 }
 
 /// One worker: a connection that copies part after part.
 fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> Result<()> {
-    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}';", shared.snapshot);
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT '{}'; SET LOCAL lock_timeout = '{PATIENCE}';",
+        shared.snapshot
+    );
     let copier = Copier::open(&shared.settings.address, context, &begin)?;
+    let mut locked = HashSet::new();
     loop {
         let Some(part) = lock(&shared.queue).pop_front() else { break };
-        let table = &shared.tables[part.table];
-        let what = || format!("cannot read the rows of `{}.{}`", table.schema, table.name);
-        let sql = part.copy_out(table, shared.settings.copy_format, shared.encoding);
-        let entry = || Entry::new(parts::entry(&table.schema, &table.name, part.number));
-        if let Some(size) = copier.copy_out(context, &sql, &what, into, entry)? {
-            lock(&shared.done).push(Done { table: part.table, number: part.number, size });
+        if locked.contains(&part.table) {
+            lock(&shared.held).push(part);
+            continue;
         }
-        let copied = shared.copied.fetch_add(part.estimate, Ordering::Relaxed) + part.estimate;
-        context.progress(copied, Some(shared.total), Unit::Bytes);
+        let (what, sql) = (|| shared.what(&part), shared.sql(&part));
+        match copier.copy_out(context, &sql, &what, into, || shared.entry(&part))? {
+            Copied::Bytes(size) => shared.has(context, &part, size),
+            Copied::Nothing => shared.has(context, &part, 0),
+            Copied::Locked => {
+                locked.insert(part.table);
+                lock(&shared.held).push(part);
+                copier.execute(context, "cannot begin again", &format!("ROLLBACK; {begin}"))?;
+            }
+        }
     }
     copier.execute(context, "cannot end the transaction", "COMMIT")?;
     copier.close();
     Ok(())
 }
 
+/// Reads the parts of tables that somebody waits to alter. Other sessions stand in the queue behind who waits, who waits for this
+/// one: it holds the tables' locks, and may read them.
+fn copy_held(session: &mut Session, shared: &Shared<'_>, context: &Context, into: &dyn Writer) -> Result<()> {
+    let held = std::mem::take(&mut *lock(&shared.held));
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut into = into.another()?;
+    for part in held {
+        let (mut entry, mut size) = (None, 0);
+        session.copy_out(context, || shared.what(&part), &shared.sql(&part), &mut |block| {
+            if entry.is_none() {
+                entry = Some(into.create(shared.entry(&part))?);
+            }
+            size += block.len() as u64;
+            entry.as_mut().map_or(Ok(()), |entry| entry.write(block))
+        })?;
+        entry.map_or(Ok(()), |mut entry| entry.finish())?;
+        shared.has(context, &part, size);
+    }
+    Ok(())
+}
+
 impl Shared<'_> {
+    /// What fails where a part cannot be read.
+    fn what(&self, part: &Part) -> String {
+        let table = &self.tables[part.table];
+        format!("cannot read the rows of `{}.{}`", table.schema, table.name)
+    }
+
+    /// The statement that reads a part.
+    fn sql(&self, part: &Part) -> String {
+        part.copy_out(&self.tables[part.table], self.settings.copy_format, self.encoding)
+    }
+
+    /// The entry of a part.
+    fn entry(&self, part: &Part) -> Entry {
+        let table = &self.tables[part.table];
+        Entry::new(parts::entry(&table.schema, &table.name, part.number))
+    }
+
+    /// A part was read: it has so many bytes, and no entry if it has none.
+    fn has(&self, context: &Context, part: &Part, size: u64) {
+        if size > 0 {
+            lock(&self.done).push(Done { table: part.table, number: part.number, size });
+        }
+        let copied = self.copied.fetch_add(part.estimate, Ordering::Relaxed) + part.estimate;
+        context.progress(copied, Some(self.total), Unit::Bytes);
+    }
+
     /// Of each table, what is in the archive.
     fn rows(&self) -> Vec<Rows> {
         let mut rows: Vec<Rows> = self

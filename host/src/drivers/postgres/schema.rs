@@ -81,11 +81,11 @@ fn copy(stdout: &mut ChildStdout, context: &Context, into: &mut dyn Writer, begu
     let mut total = 0;
     loop {
         let count = stdout.read(entry.space()?).while_doing(|| "cannot read from `pg_dump`")?;
-        if total == 0 {
-            begun();
-        }
         if count == 0 {
             break;
+        }
+        if total == 0 {
+            begun();
         }
         entry.advance(count)?;
         total += count;

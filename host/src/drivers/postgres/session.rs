@@ -1,6 +1,7 @@
 //! One session for queries: pinned as `pg_dump` pins its own, and cancelled on the server when the run is.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
@@ -116,6 +117,26 @@ impl Session {
         Ok(rows)
     }
 
+    /// Gives what a COPY sends to `each`, block after block.
+    ///
+    /// # Errors
+    /// As [`Session::rows`]; `each` fails. Then the session can do nothing more but be closed.
+    pub(super) fn copy_out<D: std::fmt::Display>(
+        &mut self,
+        context: &Context,
+        what: impl Fn() -> D,
+        sql: &str,
+        each: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut copied = Ok(());
+        self.run(context, &what, |client| {
+            let mut rows = client.copy_out(sql)?;
+            copied = pass_on(&mut rows, &what, each);
+            Ok(())
+        })?;
+        copied.or_else(|error| context.check().and(Err(error)))
+    }
+
     /// Executes statements that give nothing back.
     pub(super) fn execute<D: std::fmt::Display>(&mut self, context: &Context, what: impl FnOnce() -> D, sql: &str) -> Result<()> {
         self.run(context, what, |client| client.batch_execute(sql))
@@ -132,6 +153,21 @@ impl Session {
     pub(super) fn close(self) -> Result<()> {
         let shown = self.address.shown();
         self.client.close().map_err(|error| -> Error { fault(format!("cannot close the connection to `{shown}`"), &error) })
+    }
+}
+
+fn pass_on<D: std::fmt::Display>(rows: &mut impl BufRead, what: impl Fn() -> D, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    loop {
+        let block = rows.fill_buf().map_err(|why| match why.get_ref().and_then(|cause| cause.downcast_ref()) {
+            Some(error) => fault(what(), error),
+            None => Error::new(ErrorKind::Unavailable, format!("{}: {why}", what())),
+        })?;
+        if block.is_empty() {
+            return Ok(());
+        }
+        each(block)?;
+        let length = block.len();
+        rows.consume(length);
     }
 }
 

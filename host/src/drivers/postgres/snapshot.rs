@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::catalogue::{self, Fate, Kind, Relation, Table};
+use super::connection::Address;
 use super::dependents;
 use super::facts::{BrokenKey, Facts};
 use super::fault::{fault, is_missing};
@@ -214,6 +215,33 @@ fn blocked(session: &mut Session, context: &Context, relations: &[&Relation], pa
         let who = format!("process {} of role {} ({}): {}", row.get::<_, i32>(1), text(2), text(3), text(4));
         error.with("locked", format!("{} by {who}", table.unwrap_or_default()))
     }))
+}
+
+/// Adds to an error who waits to alter tables, where anybody does. Such a session waits until the dump is over, and whoever asks
+/// for a lock after it waits behind it.
+pub(super) fn naming_who_waits(address: &Address, context: &Context, error: Error) -> Error {
+    const WAITING: &str = "
+        SELECT n.nspname || '.' || c.relname, l.pid, coalesce(a.usename::text, '?'), coalesce(a.application_name, ''), left(a.query, 60)
+        FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'relation' AND NOT l.granted AND l.mode = 'AccessExclusiveLock'
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ORDER BY 1, 2";
+    let found = Session::open(address, context).and_then(|(mut session, _)| {
+        let rows = session.rows(context, || "cannot ask for locks", WAITING, &[])?;
+        session.close().map(|()| rows)
+    });
+    // What cannot be asked now is no reason to hide the error.
+    let rows = found.unwrap_or_default();
+    if rows.is_empty() {
+        return error;
+    }
+    let error = error.hint("dump again when no migration is running, or raise `lock_timeout` if its sessions give up by themselves");
+    rows.iter().fold(error, |error, row| {
+        let text = |at| row.get::<_, Option<&str>>(at).unwrap_or_default();
+        let who = format!("process {} of role {} ({}): {}", row.get::<_, i32>(1), text(2), text(3), text(4));
+        error.with("waits for a lock", format!("{} for {who}", text(0)))
+    })
 }
 
 /// The schemas that `pg_dump` leaves out where it is told of single tables.
