@@ -48,19 +48,24 @@ fn nothing_left(directory: &TempDir) {
 
 /// Waits until a dump copies, then does something to the server.
 fn while_copying(server: &Server, host: &Host, deed: impl FnOnce()) -> Ended {
+    while_copying_in(server, host, "dump", deed)
+}
+
+/// The same for a dump or a restore.
+fn while_copying_in(server: &Server, host: &Host, command: &str, deed: impl FnOnce()) -> Ended {
     thread::scope(|scope| {
-        let dump = scope.spawn(|| host.run(["dump", "out.zip"]));
+        let dump = scope.spawn(|| host.run([command, "out.zip"]));
         let mut client = server.client("postgres");
         let begun = Instant::now();
         let copying =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dr-host' AND query LIKE 'COPY%' AND state = 'active'";
         while client.query_one(copying, &[]).expect("an answer").get::<_, i64>(0) == 0 {
-            assert!(begun.elapsed() < Duration::from_secs(30), "the dump never copies");
+            assert!(begun.elapsed() < Duration::from_secs(30), "the {command} never copies");
             thread::sleep(Duration::from_millis(2));
         }
         drop(client);
         deed();
-        dump.join().expect("the dump ends")
+        dump.join().expect("it ends")
     })
 }
 
@@ -230,6 +235,29 @@ fn a_killed_backend_is_one_error_that_names_the_table() {
     let told = ["terminating connection", "the server closed the connection"];
     assert!(told.iter().any(|cause| ended.stderr.contains(cause)), "{ended}");
     failed(&directory, ended, &["database", "public.big"]);
+}
+
+#[test]
+fn a_backend_that_is_killed_in_a_restore_is_one_error_that_says_what_stands_where() {
+    let server = shop(LARGE);
+    let (_directory, host) = host(&server, "postgres", "");
+    host.run(["dump", "out.zip"]).expect(0);
+    server.sql("postgres", "DROP DATABASE shop");
+    server.create("shop", "TEMPLATE template0");
+    let ended = while_copying_in(&server, &host, "restore", || {
+        server.sql(
+            "postgres",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dr-host' AND query LIKE 'COPY%'",
+        );
+    })
+    .expect(1);
+    for word in [
+        "error: database (postgres, restore): cannot load the rows of `public.big`: ",
+        "`shop` was empty before, and holds a part of the archive now",
+        "half done: `database`",
+    ] {
+        assert!(ended.stderr.contains(word), "`{word}` is missing: {ended}");
+    }
 }
 
 #[test]
