@@ -30,7 +30,8 @@ pub(super) struct Allowed {
     pub(super) net: Vec<Endpoint>,
     pub(super) http: Vec<Endpoint>,
     pub(super) directories: Vec<Opened>,
-    pub(super) env: BTreeSet<String>,
+    /// Variables of the environment, with their values where they have one that is text.
+    pub(super) env: BTreeMap<String, Option<String>>,
     pub(super) secrets: BTreeMap<String, String>,
     /// All that is granted, needed or not.
     pub(super) grants: Grants,
@@ -119,7 +120,8 @@ impl Matching {
                 let granted = grants.env.iter().any(|given| given.value == thing);
                 if granted {
                     self.used.insert(("env", thing.to_owned()));
-                    self.allowed.env.insert(thing.to_owned());
+                    // The configuration names the variable, and expands only what it refers to.
+                    self.allowed.env.insert(thing.to_owned(), std::env::var(thing).ok());
                 }
                 self.met(need, thing.to_owned(), if granted { Granted::Wholly } else { Granted::Not });
             }
@@ -314,7 +316,7 @@ impl Matched {
             ("grant.net", net.iter().map(ToString::to_string).collect()),
             ("grant.read", directories(false)),
             ("grant.write", directories(true)),
-            ("grant.env", env.iter().cloned().collect()),
+            ("grant.env", env.keys().cloned().collect()),
             ("grant.http", http.iter().map(http_text).collect()),
             ("secrets", secrets.keys().cloned().collect()),
         ];
@@ -369,9 +371,8 @@ impl Matched {
     pub(in crate::drivers::component) fn redactor(&self) -> crate::redact::Redactor {
         let mut secrets = crate::redact::Secrets::default();
         self.allowed.grants.secrets.values().for_each(|value| secrets.add(value));
-        for name in self.allowed.env.iter().filter(|name| crate::redact::is_secret_key(name)) {
-            super::rights::variable(name).iter().for_each(|value| secrets.add(value));
-        }
+        let variables = self.allowed.env.iter().filter(|(name, _)| crate::redact::is_secret_key(name));
+        variables.filter_map(|(_, value)| value.as_ref()).for_each(|value| secrets.add(value));
         crate::redact::Redactor::new(&secrets)
     }
 }

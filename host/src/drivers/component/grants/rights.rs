@@ -41,8 +41,8 @@ impl Rights {
                 other => other?,
             }
         }
-        for name in &self.allowed.env {
-            if let Some(value) = variable(name) {
+        for (name, value) in &self.allowed.env {
+            if let Some(value) = value {
                 context.env(name, value);
             }
         }
@@ -168,12 +168,6 @@ impl Rights {
             Some(line) => format!("the driver tried to {what}; to allow it: {line}, and the driver must declare that it needs it"),
         });
     }
-}
-
-/// The value of a variable of the environment, where it has one that is text. Read here, as a native driver's libraries read theirs: the
-/// configuration names the variable, and expands only what it refers to.
-pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 /// Opens a directory for an instance. What is needed below the granted directory must lie in it also behind symbolic links.
