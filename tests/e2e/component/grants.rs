@@ -63,6 +63,20 @@ fn a_connection_that_is_granted_is_made() {
     }
 }
 
+/// On Linux who connects to `0.0.0.0` reaches the loopback: no socket of a component's does, whatever is granted.
+#[test]
+fn no_connection_goes_to_the_unspecified_address() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    server.set_nonblocking(true).expect("it need not wait");
+    let port = server.local_addr().expect("an address").port();
+    let guest = connecting([0, 0, 0, 0], port, Outcome::Invalid).needs(NETWORK, "*", true);
+    for grant in [String::new(), format!("grant.net = [\"127.0.0.1:{port}\"]\n"), "grant.net = [\"0.0.0.0/0\"]\n".into()] {
+        let ended = Place::new(&guest, &grant).dump().expect(1);
+        assert!(ended.stderr.contains("invalid-argument, as it should"), "{ended}");
+    }
+    assert!(server.accept().is_err(), "nobody came");
+}
+
 #[test]
 fn names_are_resolved_where_they_are_granted_and_numbers_always() {
     let denied = Place::new(&resolving("evil.example", Outcome::Denied).needs(NETWORK, "*", true), "grant.net = [\"10.0.0.0/8\"]\n");

@@ -12,6 +12,8 @@ pub(crate) enum Outcome {
     Allowed,
     /// `access-denied`, of sockets.
     Denied,
+    /// `invalid-argument`, of sockets.
+    Invalid,
     /// `HTTP-request-denied`.
     RequestDenied,
     /// `not-permitted`, of files.
@@ -25,6 +27,7 @@ fn trying(mut guest: Guest, attempt: &str, outcome: Outcome) -> Guest {
     let (code, text) = match outcome {
         Outcome::Allowed => (0, ""),
         Outcome::Denied => (2, "access-denied, as it should"),
+        Outcome::Invalid => (4, "invalid-argument, as it should"),
         Outcome::RequestDenied => (16, "HTTP-request-denied, as it should"),
         Outcome::NotPermitted => (32, "not-permitted, as it should"),
         Outcome::Nothing => (200, "there is no directory, as it should"),
