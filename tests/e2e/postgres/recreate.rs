@@ -63,6 +63,62 @@ fn sessions_are_named_and_ended_only_when_told() {
 }
 
 #[test]
+fn sessions_of_other_roles_are_named_to_an_owner_too_and_ended_only_where_that_is_allowed() {
+    let (server, place) = (Server::start(), tempfile::tempdir().expect("a directory"));
+    server.sql(SUPERUSER, "CREATE ROLE keeper LOGIN CREATEDB; CREATE ROLE web LOGIN");
+    server.create("shop", "OWNER keeper");
+    server.sql("shop", SHOP);
+    server.sql("shop", "ALTER TABLE orders OWNER TO keeper");
+    std::fs::write(place.path().join("dumprestore.toml"), configuration(&server.url_as("keeper", "shop"), "")).expect("a configuration");
+    let host = dr_host_tests::host::Host::new(place.path());
+    host.run(["dump", "out.zip"]).expect(0);
+    let restore = |force: bool| {
+        let mut arguments = vec!["restore", "--recreate", "--yes", "out.zip"];
+        arguments.extend(force.then_some("--force"));
+        host.run(arguments)
+    };
+    let refused = |force: bool, parts: [&str; 3]| {
+        let ended = restore(force).expect(1);
+        assert!(parts.iter().all(|part| ended.stderr.contains(part)), "{ended}");
+        assert!(ended.stderr.contains("before_restore"), "found before anything is written: {ended}");
+    };
+    let mut application = ::postgres::Client::connect(&server.url_as("web", "shop"), ::postgres::NoTls).expect("a connection");
+    application.batch_execute("SELECT 1").expect("a session");
+    refused(false, ["the database `shop` is in use", "as `web` by a socket", "--force"]);
+    refused(true, ["in use by sessions that `keeper` may not end", "role: web", "GRANT pg_signal_backend TO \"keeper\""]);
+    let superuser = server.client("shop");
+    refused(true, ["in use by sessions that `keeper` may not end", &format!("role: {SUPERUSER}"), "stop what is connected as a superuser"]);
+    superuser.close().expect("it ends");
+    application.batch_execute("SELECT 1").expect("it was left in peace");
+    server.sql(SUPERUSER, "GRANT pg_signal_backend TO keeper");
+    restore(true).expect(0);
+    assert!(application.batch_execute("SELECT 1").is_err(), "its session was ended");
+}
+
+#[test]
+fn a_role_that_cannot_give_objects_to_their_owners_is_told_before_anything_is_written() {
+    let (server, place) = (Server::start(), tempfile::tempdir().expect("a directory"));
+    server.sql(SUPERUSER, "CREATE ROLE keeper LOGIN; CREATE ROLE other LOGIN CREATEDB");
+    server.create("shop", "");
+    server.sql("shop", SHOP);
+    server.sql("shop", "ALTER TABLE orders OWNER TO keeper");
+    host(place.path(), &server, "shop", "shop", "").run(["dump", "out.zip"]).expect(0);
+    server.create("copy", "OWNER other");
+    let restore = |more: &str| {
+        std::fs::write(place.path().join("as.toml"), configuration(&server.url_as("other", "copy"), more)).expect("a configuration");
+        dr_host_tests::host::Host::new(place.path()).run(["restore", "-c", "as.toml", "out.zip"])
+    };
+    let refused = restore("").expect(1);
+    for part in ["membership in the role `keeper`", "GRANT \"keeper\" TO \"other\"", "owner = \"skip\"", "before_restore"] {
+        assert!(refused.stderr.contains(part), "{refused}");
+    }
+    let refused = restore("owner = \"keeper\"").expect(1);
+    assert!(refused.stderr.contains("membership in the role `keeper`") && refused.stderr.contains("or name another"), "{refused}");
+    restore("owner = \"skip\"").expect(0);
+    assert_eq!(server.ask("copy", "SELECT tableowner::text FROM pg_tables WHERE tablename = 'orders'").as_deref(), Some("other"));
+}
+
+#[test]
 fn what_the_role_may_not_do_is_told_before_anything_is_dropped() {
     let (server, place) = (Server::start(), tempfile::tempdir().expect("a directory"));
     changed(&server, place.path());

@@ -53,8 +53,9 @@ pub(super) struct Locale {
 /// Something that the server lacks: what, and what to do.
 pub(super) type Missing = (String, String);
 
+/// What belongs to an extension comes with it, and what the server made for another object (the constructors of a range, say) with that.
 const OWNERS: &str = "
-    WITH member AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass),
+    WITH member AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'i' OR deptype = 'e' AND refclassid = 'pg_extension'::regclass),
     owned (class, oid, owner) AS (
         SELECT 'pg_class'::regclass, oid, relowner FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relpersistence <> 't'
         UNION ALL SELECT 'pg_proc'::regclass, oid, proowner FROM pg_proc
@@ -156,21 +157,25 @@ impl Needs {
                 }
             }
         };
-        match &settings.owner {
-            Owner::Recorded => {
-                let absent = absent(session, context, ROLES, &self.owners)?;
-                add(absent, "it owns objects", ", or set `owner = \"skip\"` or `owner = \"NAME\"`");
-            }
-            Owner::Role(role) => {
-                let absent = absent(session, context, ROLES, std::slice::from_ref(role))?;
-                add(absent, "`owner` names it", ", or name another");
-            }
-            Owner::Whoever => {}
-        }
+        let (owners, why, otherwise) = match &settings.owner {
+            Owner::Recorded => (self.owners.as_slice(), "it owns objects", ", or set `owner = \"skip\"` or `owner = \"NAME\"`"),
+            Owner::Role(role) => (std::slice::from_ref(role), "`owner` names it", ", or name another"),
+            Owner::Whoever => (&[][..], "", ""),
+        };
+        add(absent(session, context, ROLES, owners)?, why, otherwise);
         if settings.privileges == Keep::Keep {
             add(absent(session, context, ROLES, &self.grantees)?, "privileges name it", ", or set `privileges = \"skip\"`");
         }
         add(absent(session, context, ROLES, &self.named)?, "policies or user mappings name it", "");
+        // Who gives objects to a role must be able to become that role.
+        let able = if session.version(context)? >= 160_000 { "SET" } else { "MEMBER" };
+        let may_give = format!("SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, '{able}')");
+        for name in absent(session, context, &may_give, owners)? {
+            if !missing.iter().any(|(what, _)| *what == format!("role `{name}`")) {
+                let advice = format!("{why}: `GRANT {} TO {}`{otherwise}", quoted(&name), quoted(settings.address.user()));
+                missing.push((format!("membership in the role `{name}`"), advice));
+            }
+        }
         Ok(missing)
     }
 

@@ -65,6 +65,9 @@ pub(super) fn check(session: &mut Session, settings: &Configured, context: &Cont
     if !sessions.is_empty() && !context.restore.force {
         return Err(in_use(database, sessions, more));
     }
+    if !sessions.is_empty() {
+        may_end(session, context, database)?;
+    }
     let mut missing = Vec::new();
     let locale = Locale {
         provider: facts.locale_provider.clone(),
@@ -151,12 +154,33 @@ fn owner<'s>(settings: &'s Configured, facts: &'s Facts) -> Option<&'s str> {
     }
 }
 
+/// Refuses to begin where there are sessions that the role may not end.
+fn may_end(session: &mut Session, context: &Context, database: &str) -> Result<()> {
+    // As `pg_terminate_backend` judges it.
+    const DENIED: &str = "
+        SELECT DISTINCT coalesce(r.rolname::text, '?'), me.rolname::text, coalesce(r.rolsuper, true)
+        FROM pg_stat_activity a JOIN pg_roles me ON me.rolname = current_user LEFT JOIN pg_roles r ON r.oid = a.usesysid
+        WHERE a.datname = $1 AND a.pid <> pg_backend_pid() AND coalesce(a.backend_type, '') NOT LIKE 'autovacuum%' AND NOT me.rolsuper
+          AND (coalesce(r.rolsuper, true) OR NOT (pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')))";
+    let rows = session.rows(context, || format!("cannot look who is connected to `{database}`"), DENIED, &[&database])?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    let (me, any_super): (String, bool) = (row.get(1), rows.iter().any(|row| row.get(2)));
+    let why = format!("the database `{database}` is in use by sessions that `{me}` may not end");
+    let hint = if any_super {
+        "stop what is connected as a superuser, or restore as one".to_owned()
+    } else {
+        format!("stop what is connected, or run `GRANT pg_signal_backend TO {}`", quoted(&me))
+    };
+    let error = Error::new(ErrorKind::PermissionDenied, why).hint(hint);
+    Err(rows.iter().fold(error, |error, row| error.with("role", row.get::<_, &str>(0))))
+}
+
 /// The sessions that are connected to a database, as people recognise them, and how many more there are.
 fn connected(session: &mut Session, context: &Context, database: &str) -> Result<(Vec<String>, usize)> {
     const SESSIONS: &str = "
-        SELECT pid, coalesce(usename::text, '?'), coalesce(nullif(application_name, ''), backend_type), host(client_addr), coalesce(state, '?')
-        FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type NOT LIKE 'autovacuum%'
-        ORDER BY backend_start";
+        SELECT pid, coalesce(usename::text, '?'), coalesce(nullif(application_name, ''), backend_type, '?'), host(client_addr), coalesce(state, '?')
+        FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid() AND coalesce(backend_type, '') NOT LIKE 'autovacuum%'
+        ORDER BY backend_start, pid";
     let rows = session.rows(context, || format!("cannot look who is connected to `{database}`"), SESSIONS, &[&database])?;
     let shown = rows.iter().take(NAMED).map(|row| {
         let from = row.get::<_, Option<String>>(3).map_or("by a socket".to_owned(), |address| format!("from {address}"));
