@@ -36,14 +36,8 @@ impl Done {
 /// be.
 pub(crate) fn place(settings: &Settings, plan: Plan, source: &Reader) -> Result<Done> {
     fs::create_dir_all(&settings.path).map_err(|why| io_error(format!("cannot make the directory `{}`", settings.path.display()), &why))?;
-    let mut placer = Placer {
-        settings,
-        source,
-        fresh: plan.fresh,
-        buffer: vec![0; settings.chunk],
-        directory: String::new(),
-        done: Done::default(),
-    };
+    let mut placer =
+        Placer { settings, source, fresh: plan.fresh, buffer: vec![0; settings.chunk], directory: String::new(), done: Done::default() };
     placer.delete(&plan)?;
     let mut bytes = 0;
     each_entry(source, |info| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use driver_guest::{
-    CHUNK, Context, Details, EntryInfo, Error, ErrorKind, Reader, Result, Unit, check_cancelled, control, each_entry, error, warn,
+    CHUNK, Context, Details, EntryInfo, Error, ErrorKind, Extra, Reader, Result, Unit, check_cancelled, control, each_entry, error, warn,
 };
 
 use crate::client::{Client, Reply, refused};
@@ -50,6 +50,10 @@ impl Target {
         }
         warn_of_versions(version.as_deref(), server.said("redis_version"));
         let flush = if on_existing == OnExisting::Flush { held } else { Vec::new() };
+        // For what is thrown away as the command line says, the host has done so.
+        if !flush.is_empty() && !context.recreate && context.extra != Extra::Delete {
+            verify(source)?;
+        }
         Ok(Self { server, flush, places })
     }
 
@@ -100,6 +104,16 @@ fn look_through(source: &Reader) -> Result<(BTreeSet<u32>, Option<String>)> {
     Ok((held, version))
 }
 
+/// Reads all entries to their ends: no key is deleted for an archive that is damaged.
+fn verify(source: &Reader) -> Result<()> {
+    each_entry(source, |info| {
+        check_cancelled()?;
+        let entry = source.open(&info.entry.name)?;
+        while entry.read(CHUNK as u32)?.is_some() {}
+        Ok(())
+    })
+}
+
 fn database_of(info: &EntryInfo) -> Result<u32> {
     let database = info.entry.attributes.iter().find(|(key, _)| key == "database");
     database.and_then(|(_, number)| number.parse().ok()).ok_or_else(|| {
@@ -142,7 +156,10 @@ fn refuse(held: &[u32], settings: &Settings) -> Error {
     let matching = settings.pattern.as_ref().map_or(String::new(), |pattern| format!(" that match `{pattern}`"));
     let message = format!("the target holds keys{matching} already");
     let told = error(ErrorKind::Other, message)
-        .hint("`on_existing = \"replace\"` replaces those that the archive has, `on_existing = \"flush\"` deletes all of them first")
+        .hint(
+            "`--extra keep` or `on_existing = \"replace\"` replaces those that the archive has; `--extra delete`, `--recreate` or \
+             `on_existing = \"flush\"` deletes all of them first",
+        )
         .untouched();
     held.iter().fold(told, |told, database| told.with("database", database.to_string()))
 }

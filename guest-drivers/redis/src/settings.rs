@@ -108,9 +108,9 @@ impl Settings {
     /// What becomes of keys that stand in the target: the configuration's word, or else the command line's.
     pub(crate) fn on_existing(&self, context: &Context) -> OnExisting {
         self.on_existing.unwrap_or(match context.extra {
-            _ if context.recreate => OnExisting::Flush,
-            Extra::Delete => OnExisting::Flush,
             Extra::Keep => OnExisting::Replace,
+            Extra::Delete => OnExisting::Flush,
+            Extra::Refuse if context.recreate => OnExisting::Flush,
             Extra::Refuse => OnExisting::Refuse,
         })
     }

@@ -163,7 +163,10 @@ fn a_granted_directory_is_read_and_not_left() {
 fn a_directory_that_is_granted_to_be_read_is_not_written() {
     let write = |outcome| opening("new", true, outcome).needs(READ, "data", false).needs(WRITE, "data", true);
     let place = with_directory(&write(Outcome::NotPermitted), DATA);
-    told(&place.dump().expect(1), r#"the driver tried to write `new` below /data; to allow it: grant.write = ["/data"]"#);
+    told(
+        &place.dump().expect(1),
+        r#"the driver tried to write `new` below /data; to allow it: grant.write = [{ path = "DIRECTORY", guest = "/data" }]"#,
+    );
     assert!(!place.path("data/new").exists());
     let place = with_directory(&write(Outcome::Allowed), "grant.write = [{ path = \"data\", guest = \"/data\" }]\n");
     place.dump().expect(0);
@@ -210,7 +213,7 @@ fn what_is_missing_is_a_problem_before_anything_runs() {
         ended.stderr,
         "error: dumprestore.toml:7:9: the driver needs what it is not granted: to connect to `127.0.0.1:6379` (the test wants it); to \
          read `/keys` (the test wants it)\n  7 | grant = { env = [\"TZ\"] }\n    |         ^^^^^^^^^^^^^^^^\nhint: to allow it: \
-         grant.net = [\"127.0.0.1:6379\"], grant.read = [\"/keys\"]\n"
+         grant.net = [\"127.0.0.1:6379\"], grant.read = [{ path = \"DIRECTORY\", guest = \"/keys\" }]\n"
     );
 }
 

@@ -179,11 +179,33 @@ fn what_stands_in_the_target_is_kept_unless_told_otherwise() {
         ("", &["restore", "--extra", "keep", "a.zip"], 2),
         ("on_existing = \"flush\"", &["restore", "a.zip"], 1),
         ("", &["restore", "--extra", "delete", "--yes", "a.zip"], 1),
+        ("", &["restore", "--recreate", "--yes", "a.zip"], 1),
+        ("", &["restore", "--recreate", "--extra", "keep", "--yes", "a.zip"], 2),
     ] {
         stand();
         configured(&directory, &target, config, "").run(arguments).expect(0);
         assert_eq!((get().as_str(), keys(&mut target.connect(0))), ("archived", left), "{config} {arguments:?}");
     }
+}
+
+/// Nothing is flushed for an archive that is damaged, also where the configuration alone says that it is.
+#[test]
+fn a_damaged_archive_flushes_nothing() {
+    let (directory, source, target) = (TempDir::new().unwrap(), Server::start(), Server::start());
+    for key in 0..200 {
+        run(&mut source.connect(0), &format!("SET key:{key} {}", "archived".repeat(key)));
+    }
+    let host = configured(&directory, &source, "", "");
+    host.run(["dump", "a.zip"]).expect(0);
+    let path = directory.path().join("a.zip");
+    let mut archive = std::fs::read(&path).unwrap();
+    let begin = archive.windows(4).position(|bytes| bytes == [0x28, 0xb5, 0x2f, 0xfd]).expect("a frame of zstd");
+    archive[begin + 40] ^= 1;
+    std::fs::write(&path, archive).unwrap();
+    run(&mut target.connect(0), "SET key newer");
+    let refused = configured(&directory, &target, "on_existing = \"flush\"", "").run(["restore", "a.zip"]).expect(1);
+    assert!(refused.stderr.contains("before_restore") && refused.stderr.contains("nothing was changed"), "{refused}");
+    assert_eq!(keys(&mut target.connect(0)), 1);
 }
 
 /// Nobody listens; the database does not exist; the address is not granted: each is told, and what to do.

@@ -58,7 +58,7 @@ impl Guest for Driver {
         Description {
             name: env!("CARGO_PKG_NAME").into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            summary: "the files of a directory".into(),
+            summary: "the files of a directory, without those further below".into(),
             config_schema: SCHEMA.into(),
             // Who only dumps need not grant that anything is written.
             needs: vec![need(Capability::ReadDirectory, "to dump its files", false), need(Capability::WriteDirectory, "to restore them", true)],

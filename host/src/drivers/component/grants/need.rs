@@ -1,6 +1,7 @@
 //! What a driver declares that it needs, and what that comes to in a configuration.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -50,15 +51,22 @@ impl Capability {
     /// The line of a configuration that grants these things.
     pub(super) fn line(self, things: &[&str]) -> String {
         let list = || things.iter().map(|thing| Value::from(*thing).to_string()).collect::<Vec<_>>().join(", ");
+        let directories = || things.iter().map(|thing| directory(thing)).collect::<Vec<_>>().join(", ");
         match self {
             Self::Network => format!("grant.net = [{}]", list()),
-            Self::ReadDirectory => format!("grant.read = [{}]", list()),
-            Self::WriteDirectory => format!("grant.write = [{}]", list()),
+            Self::ReadDirectory => format!("grant.read = [{}]", directories()),
+            Self::WriteDirectory => format!("grant.write = [{}]", directories()),
             Self::Environment => format!("grant.env = [{}]", list()),
             Self::Http => format!("grant.http = [{}]", list()),
             Self::Secret => things.iter().map(|name| secret_line(name)).collect::<Vec<_>>().join(", "),
         }
     }
+}
+
+/// A directory as a grant has it. Where there is none of that name, the driver's name for it is not the person's.
+fn directory(guest: &str) -> String {
+    let name = Value::from(guest);
+    if Path::new(guest).is_dir() { name.to_string() } else { format!("{{ path = \"DIRECTORY\", guest = {name} }}") }
 }
 
 /// The line that gives a secret from the variable that is likely to hold it.

@@ -81,7 +81,7 @@ fn all_that_is_missing_is_one_problem_with_the_lines_to_write() {
             "/grant: the driver needs what it is not granted: to connect to `127.0.0.1:6379` (for a test); to connect to `*:53` (for a test); \
           to read `/srv/a` (for a test); to read `/srv/b` (for a test); to write `/data` (for a test); the variable `TZ` (for a test); \
           the secret `api key` (for a test); HTTP to `api.example.com` (for a test) = to allow it: \
-          grant.net = [\"127.0.0.1:6379\", \"host:53\"], grant.read = [\"/srv/a\", \"/srv/b\"], grant.write = [\"/data\"], grant.env = [\"TZ\"], \
+          grant.net = [\"127.0.0.1:6379\", \"host:53\"], grant.read = [{ path = \"DIRECTORY\", guest = \"/srv/a\" }, { path = \"DIRECTORY\", guest = \"/srv/b\" }], grant.write = [{ path = \"DIRECTORY\", guest = \"/data\" }], grant.env = [\"TZ\"], \
           secrets.\"api key\" = \"${API_KEY}\", grant.http = [\"api.example.com\"]"
         ]
     );
