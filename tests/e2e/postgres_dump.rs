@@ -279,6 +279,25 @@ fn links_read_columns_and_json_in_the_snapshot() {
     assert_eq!(dangling, ["gone.jpg", "t2.jpg"], "{ended}");
 }
 
+/// A link may start at a table whose rows are left out: they are checked all the same, and that is told.
+#[test]
+fn a_link_from_a_table_that_is_left_out_is_told() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql("shop", "CREATE TABLE photo (file text); INSERT INTO photo VALUES ('a.jpg'); CREATE TABLE other (a int)");
+    for left_out in ["exclude", "exclude_data"] {
+        let more = format!(
+            "{left_out} = [\"public.photo\"]\n[[set]]\nname = \"media\"\ndriver = \"media\"\npath = \"media\"\n
+             [[link]]\nfrom = \"database\"\ncolumn = \"photo.file\"\nto = \"media\"\n"
+        );
+        let (directory, host) = shop(&server, &more);
+        std::fs::create_dir(directory.path().join("media")).expect("a directory");
+        std::fs::write(directory.path().join("media/a.jpg"), "a").expect("a file");
+        let ended = run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+        assert!(ended.stderr.contains("although the rows of `public.photo` are left out of the dump"), "{ended}");
+    }
+}
+
 /// An extension's table that the user fills: only the user's rows are dumped, and tables that refer to each other are filled in
 /// order. The extension is the same on both sides, as if its script had made the tables.
 #[test]

@@ -2,9 +2,11 @@
 
 use postgres::fallible_iterator::FallibleIterator;
 
+use super::catalogue::{Fate, Kind};
 use super::fault::fault;
 use super::json_path::expression;
 use super::session::{Session, quoted};
+use super::settings::Choice;
 use super::snapshot::Snapshot;
 use crate::drivers::{Context, LinkColumn};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,11 +23,16 @@ const LISTED: usize = 12;
 /// The condition is the user's own SQL, in a transaction that cannot write.
 pub(super) fn values(
     snapshot: &mut Snapshot,
+    choice: &Choice,
     context: &Context,
     link: &LinkColumn,
     each: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let table = find_table(snapshot, &link.table)?;
+    let table = find_table(snapshot, choice, &link.table)?;
+    if table.is_left_out {
+        let shown = format!("{}.{}", table.schema, table.name);
+        context.warn(format!("the link `{link}` is checked although the rows of `{shown}` are left out of the dump"));
+    }
     let session = snapshot.session();
     let column = find_column(session, context, &table, &link.column)?;
     let sql = query(&table, &column, link)?;
@@ -61,6 +68,8 @@ struct Found {
     oid: u32,
     schema: String,
     name: String,
+    /// Whether its rows are none of the dump's.
+    is_left_out: bool,
 }
 
 struct Column {
@@ -86,7 +95,7 @@ fn query(table: &Found, column: &Column, link: &LinkColumn) -> Result<String> {
 
 /// The table or view that is meant: as it is spelled, else whatever the case of its letters; with its schema, or in the schemas
 /// of the search path, or in whichever schema has it alone.
-fn find_table(snapshot: &Snapshot, wanted: &str) -> Result<Found> {
+fn find_table(snapshot: &Snapshot, choice: &Choice, wanted: &str) -> Result<Found> {
     let relations = || snapshot.relations.iter();
     let same = |one: &str, other: &str, loose: bool| one == other || loose && one.to_lowercase() == other.to_lowercase();
     for loose in [false, true] {
@@ -98,7 +107,9 @@ fn find_table(snapshot: &Snapshot, wanted: &str) -> Result<Found> {
         let on_path = snapshot.search_path.iter().find_map(|schema| named.iter().find(|relation| relation.schema == *schema));
         let only = if named.len() == 1 { named.first() } else { None };
         if let Some(relation) = found.or(on_path.copied()).or(only.copied()) {
-            return Ok(Found { oid: relation.oid, schema: relation.schema.clone(), name: relation.name.clone() });
+            let fate = relation.fate(choice);
+            let is_left_out = fate == Fate::Out || relation.kind == Kind::Table && fate != Fate::Whole;
+            return Ok(Found { oid: relation.oid, schema: relation.schema.clone(), name: relation.name.clone(), is_left_out });
         }
         if named.len() > 1 {
             let error =

@@ -110,7 +110,7 @@ impl Driver for Database {
 
     fn link_values(&mut self, context: &Context, column: &LinkColumn, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         let prepared = self.dump.as_mut().ok_or_else(out_of_order)?;
-        links::values(&mut prepared.snapshot, context, column, each)
+        links::values(&mut prepared.snapshot, &self.settings.choice, context, column, each)
     }
 
     fn dump(&mut self, context: &Context, into: Box<dyn Writer>) -> Result<Outcome> {
