@@ -20,6 +20,7 @@ const SETTINGS: &str = "
     fsync = on
     full_page_writes = on
     shared_buffers = 512MB
+    max_connections = 100
     max_wal_size = 4GB
     maintenance_work_mem = 128MB
     autovacuum = off";

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use dr_host_tests::host::{Ended, Host};
-use dr_host_tests::postgres::Server;
+use dr_host_tests::postgres::{Options, Server};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -277,6 +277,23 @@ fn links_read_columns_and_json_in_the_snapshot() {
     let dangling: Vec<String> =
         ended.events_of("finding").iter().filter_map(|event| event["finding"]["name"].as_str().map(str::to_owned)).collect();
     assert_eq!(dangling, ["gone.jpg", "t2.jpg"], "{ended}");
+}
+
+/// A dump needs hardly more of the server's room for locks than `pg_dump` and the session that holds the snapshot.
+#[test]
+fn many_tables_fit_the_servers_room_for_locks() {
+    let server = Server::with(&Options { settings: "max_connections = 20".into(), ..Options::default() });
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "DO $$ BEGIN FOR i IN 1..3000 LOOP
+            EXECUTE format('CREATE TABLE t%s AS SELECT 1 AS a', i);
+            IF i % 500 = 0 THEN COMMIT; END IF;
+         END LOOP; END $$",
+    );
+    let (_directory, host) = shop(&server, "");
+    run(&host, "shop", &["dump", "shop.zip"]).expect(0);
+    assert_eq!(entries(&host, "shop.zip").iter().filter(|name| name.starts_with("rows/")).count(), 3000);
 }
 
 /// A link may start at a table whose rows are left out: they are checked all the same, and that is told.

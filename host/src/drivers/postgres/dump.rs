@@ -23,6 +23,10 @@ use crate::error::Result;
 /// How long a worker waits for the lock of a table. None but who waits to alter it can be before it, and waits for the dump.
 const PATIENCE: &str = "1s";
 
+/// How many parts are read in one transaction: so few that the locks of their tables and of what is stored out of line fit the
+/// server's fast path (`FP_LOCK_SLOTS_PER_BACKEND` is 16), outside of the table of locks that all sessions share.
+const PARTS_AT_ONCE: u32 = 7;
+
 /// What `before_dump` made ready.
 pub(super) struct Prepared {
     pub(super) snapshot: Snapshot,
@@ -135,8 +139,14 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
     );
     let copier = Copier::open(&shared.settings.address, context, &begin)?;
     let mut locked = HashSet::new();
+    let mut parts = 0;
     loop {
         let Some(part) = lock(&shared.queue).pop_front() else { break };
+        // A transaction keeps the locks of all that it has read, and the server has room for only so many.
+        parts += 1;
+        if parts % PARTS_AT_ONCE == 0 {
+            copier.execute(context, "cannot begin again", &format!("COMMIT; {begin}"))?;
+        }
         if locked.contains(&part.table) {
             lock(&shared.held).push(part);
             continue;
