@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
     pub(crate) each: Option<(u32, f64)>,
     /// Whether the peak memory belongs to ten times the data, or to a million entries.
     pub(crate) memory_only: bool,
-    /// The peak memory that dr-host may not reach, in MiB.
+    /// The peak memory that dr-host may not reach, in MiB; 0 where none is set.
     pub(crate) memory_goal: u64,
 }
 
@@ -159,7 +159,8 @@ fn million(bench: &Bench) -> Result<Vec<Outcome>> {
     let verify = bench.once("a million entries: verify", "verify media.zip", "nothing")?;
     let restore = bench.once("a million entries: restore", "restore -c back.toml media.zip", "back")?;
     bench.clear()?;
-    Ok(vec![dump, list, verify, restore])
+    // What they take is stated; there is no goal.
+    Ok([dump, list, verify, restore].into_iter().map(|outcome| Outcome { memory_goal: 0, ..outcome }).collect())
 }
 
 fn media_set(path: &str) -> String {

@@ -72,7 +72,8 @@ fn took(measured: &Measured) -> String {
 fn memory(page: &mut String, outcome: &Outcome) {
     let (peak, goal) = (outcome.ours.peak().div_ceil(1 << 20), outcome.memory_goal);
     let wall = outcome.ours.wall().as_secs_f64();
-    let _ = writeln!(page, "| {} | {peak} MiB | {goal} MiB | {wall:.2} s | {} |", outcome.job, yes(peak < goal));
+    let (most, reached) = if goal > 0 { (format!("{goal} MiB"), yes(peak < goal)) } else { ("–".into(), "–") };
+    let _ = writeln!(page, "| {} | {peak} MiB | {most} | {wall:.2} s | {reached} |", outcome.job);
 }
 
 fn yes(reached: bool) -> &'static str {

@@ -12,7 +12,7 @@ use super::exit::TABLE;
 /// dangles. Without a configuration, the databases and media that the environment names are dumped: DATABASE_URL,
 /// ANALYTICS_DATABASE_URL, …, MEDIA_URL or MEDIA_ROOT.
 #[derive(Debug, Parser)]
-#[command(name = "dr-host", version, after_help = TABLE, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "dr-host", version, after_help = TABLE, max_term_width = 100)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) output: OutputArguments,
@@ -183,7 +183,7 @@ pub(super) struct VerifyArguments {
     pub(super) expect: ExpectArguments,
 }
 
-/// Show what a dump would do, and check it, without writing anything
+/// Show what a dump would do, without connecting to anything or writing
 #[derive(Debug, Args)]
 #[command(after_help = TABLE)]
 pub(super) struct PlanArguments {

@@ -38,17 +38,18 @@ impl Init {
         file.write_all(text.as_bytes()).while_doing(|| format!("cannot write `{shown}`"))?;
         match output.format() {
             Format::Json => output.printer.json(&json!({ "configuration": self.path })),
-            Format::Text => output.result(&self.what_next()),
+            Format::Text => output.result(&self.what_next(text.lines().any(|line| line == "[[set]]"))),
         }
         Ok(Exit::Done)
     }
 
-    fn what_next(&self) -> Vec<Line> {
+    fn what_next(&self, has_sets: bool) -> Vec<Line> {
         let shown = self.path.display().to_string();
         let option = if shown == config::FILE { String::new() } else { format!(" -c {shown}") };
+        let edit = if has_sets { "edit it" } else { "the environment shows no state: add the sets yourself, examples stand in it" };
         vec![
             Line::looking(Look::Good, "wrote ").look(Look::Strong, &shown),
-            Line::plain(format!("next: edit it, then `dr-host plan{option}` shows what it means")),
+            Line::plain(format!("next: {edit}, then `dr-host plan{option}` shows what it means")),
         ]
     }
 }

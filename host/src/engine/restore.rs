@@ -147,7 +147,7 @@ impl<'a> Restore<'a> {
         }
         let error = Error::new(ErrorKind::Other, format!("the restore did not reach its end; {}", parts.join("; ")));
         self.run.fail_alone(
-            &error.hint("remove the cause and restore again; a half done set is neither what it was nor what the archive holds"),
+            &error.hint("remove the cause and restore again (of a damaged archive take another copy: `dr-host verify` lists all damage); a half done set is neither what it was nor what the archive holds"),
         );
     }
 

@@ -81,8 +81,11 @@ fn content_that_was_changed_is_not_restored() {
     let (directory, host, bytes) = dumped();
     fs::write(directory.path().join("forged.zip"), forge(&bytes, "content", "forgery")).unwrap();
     let verified = host.run(["verify", "forged.zip"]).expect(1);
-    assert!(verified.stderr.contains("`state/innocent`: its CRC-32 is not the one that was declared"), "{verified}");
+    assert!(
+        verified.stderr.contains("`state/innocent`: its content is damaged: its CRC-32 is not the one that was declared"),
+        "{verified}"
+    );
     let restored = host.run(["restore", "forged.zip"]).expect(1);
-    assert!(restored.stderr.contains("`innocent`: its CRC-32"), "{restored}");
+    assert!(restored.stderr.contains("`innocent`: its content is damaged: its CRC-32"), "{restored}");
     assert!(!directory.path().join("state/innocent").exists());
 }

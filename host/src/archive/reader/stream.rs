@@ -73,7 +73,7 @@ impl Stream {
             return Err(Error::corrupt("it holds less than the size that was declared"));
         }
         if crc != self.declared.crc {
-            return Err(Error::corrupt("its CRC-32 is not the one that was declared"));
+            return Err(Error::corrupt("its content is damaged: its CRC-32 is not the one that was declared"));
         }
         let mut data = decoder.into_inner();
         // An empty entry, or one whose packed end lies in the next chunk, has bytes left that were not asked for.

@@ -59,7 +59,7 @@ impl Unpacker {
             return Err(Error::corrupt(format!("it holds {relation} than the size that was declared")));
         }
         if crc32fast::hash(&self.content) != record.content.crc {
-            return Err(Error::corrupt("its CRC-32 is not the one that was declared"));
+            return Err(Error::corrupt("its content is damaged: its CRC-32 is not the one that was declared"));
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ fn make(path: &Path, bytes: &[u8], sha256: &str) -> Result<Loaded> {
 /// Whether it begins like a component; else what it is more likely to be.
 fn check_beginning(path: &Path, bytes: &[u8]) -> Result<()> {
     const MAGIC: &[u8] = b"\0asm";
-    let hint = "a driver is a WebAssembly component: `docs/drivers.md` says how one is made";
+    let hint = "a driver is a WebAssembly component: `docs/writing-a-driver.md` says how one is made";
     let error = match bytes {
         [] => no_component(path, "it is empty"),
         [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
