@@ -11,6 +11,9 @@ use crate::cancel::Cancel;
 /// A call that the host answers sooner is the guest's own time: else who calls without end would hardly age.
 const QUICK: Duration = Duration::from_millis(10);
 
+/// How often those who wait for a guest look at its clock.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
+
 /// How long a guest may go on after a request to stop, to clean up.
 const GRACE: Duration = Duration::from_millis(500);
 

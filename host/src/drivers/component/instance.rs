@@ -2,14 +2,13 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtxBuilder;
 
 use super::bindings::{Exports, Prepared};
 use super::call::Call;
-use super::clock::{Allowance, Clock, Overdue, Total};
+use super::clock::{Allowance, Clock, LOOK, Overdue, Total};
 use super::describe::Described;
 use super::ended;
 use super::engine::Running;
@@ -21,9 +20,6 @@ use super::thread::{self, Caller, Service};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::runtime::OneThread;
-
-/// How often the clock is looked at.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// An instance, and what drives it: its connections live on the runtime on which they were made.
 pub(super) struct Instance {

@@ -11,15 +11,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded, select, unbounded};
 
 use super::call::over;
-use super::clock::Clock;
+use super::clock::{Clock, LOOK};
 use super::instance::Lost;
 use crate::archive::Reader;
 use crate::archive::entry::{Entries, EntryReader};
 use crate::error::{IoContext as _, Result};
 use crate::name::EntryName;
-
-/// How often the caller looks at the clock.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// How long a guest whose time is over may take to end by itself, before it is left where it is.
 const STUCK: Duration = Duration::from_millis(200);

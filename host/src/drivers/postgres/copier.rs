@@ -20,10 +20,8 @@ const MESSAGE: usize = 256 << 10;
 
 /// What came of a COPY.
 pub(super) enum Copied {
-    /// So many bytes.
+    /// So many bytes; an entry is made only if there are any.
     Bytes(u64),
-    /// There was nothing.
-    Nothing,
     /// It was not begun: the table's lock could not be had within `lock_timeout`. The transaction is at its end.
     Locked,
 }
@@ -93,7 +91,7 @@ impl Copier {
         let mut rows = Rows { stream: Box::pin(stream), rest: Bytes::new(), ended: false };
         self.connection.wait(context, rows.more())?.map_err(failed)?;
         if rows.ended {
-            return Ok(Copied::Nothing);
+            return Ok(Copied::Bytes(0));
         }
         let mut entry = into.create(entry())?;
         let mut total = 0;

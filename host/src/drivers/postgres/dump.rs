@@ -139,12 +139,12 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
     );
     let copier = Copier::open(&shared.settings.address, context, &begin)?;
     let mut locked = HashSet::new();
-    let mut parts = 0;
+    let mut taken = 0;
     loop {
         let Some(part) = lock(&shared.queue).pop_front() else { break };
         // A transaction keeps the locks of all that it has read, and the server has room for only so many.
-        parts += 1;
-        if parts % PARTS_AT_ONCE == 0 {
+        taken += 1;
+        if taken % PARTS_AT_ONCE == 0 {
             copier.execute(context, "cannot begin again", &format!("COMMIT; {begin}"))?;
         }
         if locked.contains(&part.table) {
@@ -154,7 +154,6 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
         let (what, sql) = (|| shared.what(&part), shared.sql(&part));
         match copier.copy_out(context, &sql, &what, into, || shared.entry(&part))? {
             Copied::Bytes(size) => shared.has(context, &part, size),
-            Copied::Nothing => shared.has(context, &part, 0),
             Copied::Locked => {
                 locked.insert(part.table);
                 lock(&shared.held).push(part);

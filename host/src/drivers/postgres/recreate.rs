@@ -62,10 +62,10 @@ pub(super) fn check(session: &mut Session, settings: &Configured, context: &Cont
     let database = settings.address.database();
     may(session, settings, context, facts)?;
     let (sessions, more) = connected(session, context, database)?;
-    if !sessions.is_empty() && !context.restore.force {
-        return Err(in_use(database, sessions, more));
-    }
     if !sessions.is_empty() {
+        if !context.restore.force {
+            return Err(in_use(database, sessions, more));
+        }
         may_end(session, context, database)?;
     }
     let mut missing = Vec::new();

@@ -211,10 +211,14 @@ fn blocked(session: &mut Session, context: &Context, relations: &[&Relation], pa
             .retryable();
     Ok(rows.iter().fold(error, |error, row| {
         let table = relations.iter().find(|relation| relation.oid == row.get::<_, u32>(0)).map(|relation| relation.shown());
-        let text = |at| row.get::<_, Option<String>>(at).unwrap_or_default();
-        let who = format!("process {} of role {} ({}): {}", row.get::<_, i32>(1), text(2), text(3), text(4));
-        error.with("locked", format!("{} by {who}", table.unwrap_or_default()))
+        error.with("locked", format!("{} by {}", table.unwrap_or_default(), who(row)))
     }))
+}
+
+/// The session of a row with its process, role, application and query from the second column on.
+fn who(row: &postgres::Row) -> String {
+    let text = |at| row.get::<_, Option<&str>>(at).unwrap_or_default();
+    format!("process {} of role {} ({}): {}", row.get::<_, i32>(1), text(2), text(3), text(4))
 }
 
 /// Adds to an error who waits to alter tables, where anybody does. Such a session waits until the dump is over, and whoever asks
@@ -237,11 +241,7 @@ pub(super) fn naming_who_waits(address: &Address, context: &Context, error: Erro
         return error;
     }
     let error = error.hint("dump again when no migration is running, or raise `lock_timeout` if its sessions give up by themselves");
-    rows.iter().fold(error, |error, row| {
-        let text = |at| row.get::<_, Option<&str>>(at).unwrap_or_default();
-        let who = format!("process {} of role {} ({}): {}", row.get::<_, i32>(1), text(2), text(3), text(4));
-        error.with("waits for a lock", format!("{} for {who}", text(0)))
-    })
+    rows.iter().fold(error, |error, row| error.with("waits for a lock", format!("{} for {}", row.get::<_, &str>(0), who(row))))
 }
 
 /// The schemas that `pg_dump` leaves out where it is told of single tables.

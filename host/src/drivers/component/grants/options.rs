@@ -91,9 +91,7 @@ impl Grants {
         reading.same_place_twice(&grants);
         if reading.errors.is_empty() { Ok(grants) } else { Err(reading.errors) }
     }
-}
 
-impl Grants {
     /// The directories that may be written, in the order in which they are granted.
     pub(in crate::drivers::component) fn written(&self) -> impl Iterator<Item = &Path> {
         self.write.iter().map(|given| given.value.host.as_path())
