@@ -13,7 +13,12 @@ fn a_shop_is_planned_dumped_looked_at_and_restored_elsewhere() {
     let shop = Shop::new();
     assert_snapshot!("plan", transcript(&shop.host, &[&["plan"]]));
     assert_snapshot!("dump", transcript(&shop.host, &[&["dump", "shop.zip"]]));
-    assert_snapshot!("list", transcript(&shop.host, &[&["list", "shop.zip"], &["list", "shop.zip", "--entries", "--skip", "media"]]));
+    assert_snapshot!("list", transcript(&shop.host, &[&["list", "shop.zip"]]));
+    // The entries of a set stand in the order in which the compressing threads were done with them.
+    let entries = transcript(&shop.host, &[&["list", "shop.zip", "--entries", "--skip", "media"]]);
+    let mut lines: Vec<_> = entries.lines().collect();
+    lines.sort_unstable();
+    assert_snapshot!("entries", lines.join("\n"));
     assert_snapshot!("verify", transcript(&shop.host, &[&["verify", "shop.zip"], &["verify", "shop.zip", "--only", "media"]]));
     let green = shop.elsewhere("green");
     assert_snapshot!("restore", transcript(&green, &[&["restore", "shop.zip"]]));
