@@ -125,7 +125,8 @@ pub(super) struct RestoreArguments {
     /// With --only SET:ITEM, empty the items before they are filled
     #[arg(long, requires = "only", conflicts_with = "recreate")]
     pub(super) truncate: bool,
-    /// What to do with files and objects in a target that the archive lacks; without it, they are a reason to refuse
+    /// What to do with files and objects in a target that the archive lacks; without it, they are a reason to refuse. `-v`
+    /// names what is deleted
     #[arg(long, value_name = "WHAT")]
     pub(super) extra: Option<ExtraArgument>,
     /// Do not ask before --recreate, --truncate or --extra delete; needed where nobody can be asked
@@ -206,6 +207,7 @@ pub(super) struct InitArguments {
 
 /// Write, inspect and test a driver of your own
 #[derive(Debug, Args)]
+#[command(after_help = TABLE)]
 pub(super) struct DriverArguments {
     #[command(subcommand)]
     pub(super) command: DriverCommand,
@@ -218,6 +220,7 @@ pub(super) enum DriverCommand {
     Inspect(InspectArguments),
     Test(TestArguments),
     /// Print the contract that a driver fulfils
+    #[command(after_help = TABLE)]
     Wit,
 }
 
@@ -292,6 +295,7 @@ pub(super) enum LeavesArgument {
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
+#[command(after_help = TABLE)]
 pub(super) struct CompletionsArguments {
     /// The shell
     pub(super) shell: clap_complete::Shell,
@@ -299,6 +303,7 @@ pub(super) struct CompletionsArguments {
 
 /// Print the manual page, or write one for each command
 #[derive(Debug, Args)]
+#[command(after_help = TABLE)]
 pub(super) struct ManArguments {
     /// The directory to write the pages to; without it, the main page is printed
     #[arg(value_name = "DIR")]

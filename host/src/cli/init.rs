@@ -12,7 +12,7 @@ use super::output::{Format, Line, Look, Output};
 use crate::config;
 use crate::drivers::registry;
 use crate::error::{Error, ErrorKind, IoContext as _};
-use crate::plan::{self, Selection};
+use crate::plan::{self, Draft, Selection};
 
 /// A first configuration, as it was asked for.
 pub(super) struct Init {
@@ -27,7 +27,7 @@ impl Init {
     pub(super) fn run(&self, output: &Output, around: &Surroundings) -> Result<Exit, Refused> {
         let shown = self.path.display();
         let path = around.directory.join(&self.path);
-        let text = plan::init(&around.environment, registry::kinds(), &self.selection)?;
+        let Draft { text, left_out } = plan::init(&around.environment, registry::kinds(), &self.selection)?;
         let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(cause) if cause.kind() == IoKind::AlreadyExists => {
                 let error = Error::new(ErrorKind::InvalidConfig, format!("`{shown}` exists already"));
@@ -36,6 +36,7 @@ impl Init {
             opened => opened.while_doing(|| format!("cannot write `{shown}`"))?,
         };
         file.write_all(text.as_bytes()).while_doing(|| format!("cannot write `{shown}`"))?;
+        left_out.iter().for_each(|message| output.warn(&format!("{message}: its set is a comment in `{shown}`")));
         match output.format() {
             Format::Json => output.printer.json(&json!({ "configuration": self.path })),
             Format::Text => output.result(&self.what_next(text.lines().any(|line| line == "[[set]]"))),

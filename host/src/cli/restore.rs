@@ -41,6 +41,11 @@ impl Restore {
             let error = Error::new(ErrorKind::InvalidConfig, "`--truncate` empties what `--only SET:ITEM` names, and no item is named");
             return Err(error.hint("name one, as in `--only database:public.orders`").into());
         }
+        if self.options.recreate && !plan.items.is_empty() {
+            let error =
+                Error::new(ErrorKind::InvalidConfig, "`--recreate` makes whole sets anew, and `--only SET:ITEM` restores single items");
+            return Err(error.hint("leave one of them out; `--truncate` empties the items that are restored").into());
+        }
         plan::tell(&plan, output);
         tell_recorded(manifest, output);
         if !self.yes {

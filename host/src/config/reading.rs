@@ -32,6 +32,9 @@ pub(super) struct Reading<'e> {
     pub(super) unnamed: bool,
 }
 
+/// The keys of `[archive]`.
+const ARCHIVE: [&str; 3] = ["compression", "level", "encrypt_to"];
+
 /// A key and its value, as a table has them.
 pub(super) type Field<'t, 'i> = (&'t Spanned<Cow<'i, str>>, &'t Spanned<DeValue<'i>>);
 
@@ -81,6 +84,7 @@ impl Reading<'_> {
     pub(super) fn unknown_keys(&mut self, table: &DeTable<'_>, known: &[&str], of: &str) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let hint = match nearest(key.get_ref(), known.iter().copied()) {
+                _ if ARCHIVE.contains(&key.get_ref().as_ref()) => "it belongs below `[archive]`".into(),
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("{of} has {}", list(known.iter().copied())),
             };
@@ -105,7 +109,9 @@ impl Reading<'_> {
         }
         if secret {
             self.secrets.add(&expanded.text);
-            self.secrets.add(raw);
+            if !redact::is_reference(raw) {
+                self.secrets.add(raw);
+            }
         }
         self.secrets.add_from(&expanded.text);
         let mut from = value.span().start;
@@ -190,7 +196,7 @@ impl Reading<'_> {
     }
 
     fn archive(&mut self, table: &DeTable<'_>) -> ArchiveSettings {
-        self.unknown_keys(table, &["compression", "level", "encrypt_to"], "`[archive]`");
+        self.unknown_keys(table, &ARCHIVE, "`[archive]`");
         if let Some((key, _)) = table.get_key_value("encrypt_to") {
             let hint = "remove it: the archive will not be encrypted, so keep it where only you can read it";
             self.problem(&key.span(), "encryption is not in this version of dr-host", Some(hint.into()));

@@ -204,7 +204,7 @@ dumprestore.toml:8:8: string values must be quoted, expected literal string
 #[test]
 fn references_that_are_none_are_shown_where_they_stand() {
     let text = "version = 1\n[[set]]\nname = \"a\"\ndriver = \"x\"\n\
-                tab\t=\t\"${NOPE}\t${ALSO}\"\nx = \"${\"\ny = \"${a b}\"\nz=\"\"\"\nline\n${FAR}\n\"\"\"\nw = \"${A:-${B}}\"\n";
+                tab\t=\t\"${NOPE}\t${ALSO}\"\nx = \"${\"\ny = \"${a b}\"\nz=\"\"\"\nline\n${FAR}\n\"\"\"\nw = \"${A:-${B}}\"\npassword = \"${DB_PASSWORD}\"\n";
     assert_eq!(
         problems(text, &[]),
         r#"dumprestore.toml:5:8: the variable `NOPE` is not set
@@ -230,7 +230,11 @@ dumprestore.toml:10:1: the variable `FAR` is not set
 dumprestore.toml:12:6: the default of `A` refers to a variable itself
   12 | w = "${A:-${B}}"
      |      ^^^
-     = write a plain text as default"#
+     = write a plain text as default
+dumprestore.toml:13:13: the variable `DB_PASSWORD` is not set
+  13 | password = "${DB_PASSWORD}"
+     |             ^^^^^^^^^^^^^^
+     = set it, or give a default: `${DB_PASSWORD:-default}`"#
     );
 }
 

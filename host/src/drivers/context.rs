@@ -131,7 +131,7 @@ pub enum FindingKind {
 /// What the user chose for a restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestoreOptions {
-    /// `--recreate`: throw away what stands in the target (a database, say), and make it anew.
+    /// `--recreate`: throw away what stands in the target (a database, say), and make it anew. Never together with `items`.
     pub recreate: bool,
     /// `--extra`: what becomes of things in the target that the archive lacks; `None` is to refuse.
     pub extra: Option<Extra>,

@@ -100,6 +100,11 @@ impl Job<'_> {
         self.run.failure(Some((self.path, &self.description.name)), Some(moment), error)
     }
 
+    /// Whether only some items of the set are restored.
+    pub(super) fn is_limited(&self) -> bool {
+        self.restore.items.contains_key(self.path)
+    }
+
     /// How this set stands, as long as nothing went through it.
     pub(super) fn summary(&self, state: SetState) -> SetSummary {
         SetSummary {

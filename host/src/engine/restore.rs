@@ -120,7 +120,13 @@ impl<'a> Restore<'a> {
         let mut summary = lock(&self.summaries[set]);
         summary.seconds = begun.elapsed().as_secs_f64();
         match &restored {
-            Ok(_) => (summary.state, summary.totals) = (SetState::Done, record.totals),
+            Ok(_) => {
+                summary.state = SetState::Done;
+                // A driver need not read what stands in its target already: the set is there all the same.
+                if !job.is_limited() {
+                    summary.totals = record.totals;
+                }
+            }
             Err(error) if error.is_untouched() => summary.state = SetState::Untouched,
             Err(_) => {}
         }
@@ -146,9 +152,14 @@ impl<'a> Restore<'a> {
             }
         }
         let error = Error::new(ErrorKind::Other, format!("the restore did not reach its end; {}", parts.join("; ")));
-        self.run.fail_alone(
-            &error.hint("remove the cause and restore again (of a damaged archive take another copy: `dr-host verify` lists all damage); a half done set is neither what it was nor what the archive holds"),
-        );
+        let mut advice = match self.run.failed_of(ErrorKind::Corrupt) {
+            true => "restore from another copy of the archive: `dr-host verify` lists all the damage of this one".to_owned(),
+            false => "remove the cause and restore again".to_owned(),
+        };
+        if self.summaries.iter().any(|summary| lock(summary).state == SetState::HalfDone) {
+            advice.push_str("; a half done set is neither what it was nor what the archive holds");
+        }
+        self.run.fail_alone(&error.hint(advice));
     }
 
     /// Calls every `after_restore` whose `before_restore` was called, the last first.

@@ -140,6 +140,11 @@ impl Run {
         self.fail(self.failure(None, None, error))
     }
 
+    /// Whether something failed in this way.
+    pub(super) fn failed_of(&self, kind: ErrorKind) -> bool {
+        lock(&self.failed).failures.iter().any(|failure| failure.kind == kind)
+    }
+
     /// How the run stands, as `after_*` is told.
     pub(super) fn ended(&self, whole: bool) -> Ended {
         if whole {

@@ -18,6 +18,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::links::Targets;
 use crate::name::{EntryName, SetPath};
 
+/// What can be done about damage, said once, with the last.
+const ANOTHER_COPY: &str = "take another copy of the archive";
+
 /// Verifies an archive, or of it only these sets of its manifest: every damage is a failure, every name that dangles a
 /// finding.
 ///
@@ -40,7 +43,11 @@ pub(super) fn undamaged(run: &Run, archive: &ArchiveReader) -> Result<(), Stoppe
     };
     let damages = ticking(&tick, || archive.verify(run.interrupt(), &|done, total| *lock(&so_far) = (done, total)));
     let damages = damages.map_err(|error| run.fail_alone(&error))?;
-    damages.iter().map(|damage| run.fail_alone(&Error::corrupt(format!("{}: {}", damage.what, damage.why)))).last().map_or(Ok(()), Err)
+    let Some((last, others)) = damages.split_last() else { return Ok(()) };
+    for damage in others {
+        run.fail_alone(&Error::corrupt(damage.to_string()));
+    }
+    Err(run.fail_alone(&Error::corrupt(last.to_string()).hint(ANOTHER_COPY)))
 }
 
 /// Reads the entries of some sets; every one that is damaged is a failure.
@@ -55,7 +62,9 @@ fn entries(run: &Run, archive: &ArchiveReader, sets: &[&SetRecord]) -> Result<()
             run.emit(Event::Progress { set, done: bytes, total, unit: Unit::Bytes, bytes, entries });
         };
         let damages = ticking(&tick, || damages(archive, record, run.interrupt(), &through)).map_err(|error| run.fail_alone(&error))?;
-        for damage in damages {
+        let count = damages.len();
+        for (number, damage) in damages.into_iter().enumerate() {
+            let damage = if number + 1 == count { damage.hint(ANOTHER_COPY) } else { damage };
             whole = Err(run.fail(run.failure(Some((&record.path, &record.driver)), None, &damage)));
         }
     }

@@ -7,22 +7,32 @@ use super::{Kinds, Selection, default_set};
 use crate::config::{Environment, Problems, list};
 use crate::name::SetPath;
 
+/// A first configuration.
+pub struct Draft {
+    /// The text of the file.
+    pub text: String,
+    /// What the environment shows and the file has only as a comment, since nothing dumps it: one message each.
+    pub left_out: Vec<String>,
+}
+
 /// A commented configuration from what the environment shows, as far as it is meant. It refers to the variables and holds none
 /// of their values.
 ///
 /// # Errors
 /// A path that names no set of what the environment shows.
-pub fn init(environment: &Environment, kinds: Kinds<'_>, selection: &Selection) -> Result<String, Problems> {
+pub fn init(environment: &Environment, kinds: Kinds<'_>, selection: &Selection) -> Result<Draft, Problems> {
     let mut found = default_set::look(environment, kinds);
     select(&mut found, selection)?;
-    let mut text = String::from(HEAD);
+    let (mut text, mut left_out) = (String::from(HEAD), Vec::new());
     for (variable, name, url) in &found.databases {
         let scheme = default_set::scheme(url).unwrap_or_default();
         match default_set::database(kinds, &scheme) {
             Some(kind) => text.push_str(&set(name, kind.name(), variable)),
             None => {
-                text.push_str(&format!("# `{variable}` names a database that this version of dr-host has no driver for.\n"));
+                let message = format!("`{variable}` names a database that this version of dr-host has no driver for");
+                text.push_str(&format!("# {message}.\n"));
                 text.push_str(&commented(&set(name, "…", variable)));
+                left_out.push(message);
             }
         }
         text.push('\n');
@@ -38,7 +48,7 @@ pub fn init(environment: &Environment, kinds: Kinds<'_>, selection: &Selection) 
         text.push_str(&example(kind.name(), kind.summary(), &kind.settings()));
     }
     text.push_str(LINK);
-    Ok(text)
+    Ok(Draft { text, left_out })
 }
 
 /// Leaves out what is not meant.

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use compare::records;
-pub use init::init;
+pub use init::{Draft, init};
 pub use select::Selection;
 pub use view::{LinkView, PlanView, SetView, Warning};
 

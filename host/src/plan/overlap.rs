@@ -114,7 +114,9 @@ fn unknown_places(planning: &mut Planning<'_>, claims: &[Claim]) {
     let is_unknown = |set: &&SetConfig| !set.settings.is_complete() && !planning.selection.keeps(&set.path);
     let unknown: Vec<&SetPath> = planning.config.all_sets().into_iter().filter(is_unknown).map(|set| &set.path).collect();
     for set in unknown {
-        let message = format!("`{set}` is skipped and lacks a setting, so nobody knows whether it lies inside another set");
+        let lacks = planning.config.problems.iter().find(|problem| problem.unset_for.as_ref() == Some(set));
+        let why = lacks.map_or_else(String::new, |problem| format!(" ({})", problem.message));
+        let message = format!("`{set}` is skipped and lacks a setting{why}, so nobody knows whether it lies inside another set");
         planning.warn(None, message);
     }
 }

@@ -55,6 +55,10 @@ fn an_emptied_table_gets_its_rows_back_and_nothing_else_changes() {
     shop.restore("--only database:public.orders").expect(0);
     assert_eq!(shop.ask("SELECT count(*) || ' ' || sum(total) || ' ' || sum(twice) FROM orders"), "3000 4501500 9003000");
     assert_eq!(shop.ask("SELECT a::text FROM other"), "2");
+    shop.server.sql("shop", "TRUNCATE other");
+    let told = shop.restore("--json --only database:public.other").expect(0).stdout;
+    let last: serde_json::Value = serde_json::from_str(told.lines().last().unwrap_or_default()).expect("an event");
+    assert_eq!(last["sets"][0]["totals"], serde_json::json!({ "entries": 1, "bytes": 2 }), "no more than the one row: {last}");
     let triggers = "SELECT string_agg(tgname || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal";
     assert_eq!(shop.ask(triggers), "asleepD refuseA", "triggers are as they were");
 }
@@ -110,7 +114,7 @@ fn what_cannot_be_chosen_is_told() {
     let shop = Shop::new();
     let told = [
         ("--only database:public.none", 1, "the archive has no rows of these tables"),
-        ("--only database:public.orders --recreate --yes", 1, "`--only` restores single tables"),
+        ("--only database:public.orders --recreate --yes", 2, "`--recreate` makes whole sets anew"),
         ("--truncate --only database --yes", 2, "no item is named"),
         ("--only database:public.orders --only database", 2, "takes the whole set"),
     ];

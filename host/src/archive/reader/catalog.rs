@@ -1,7 +1,7 @@
 //! All entries of an archive in at most 64 bytes each, made in one pass over the directory and one over the indexes, which
 //! also finds everything that these show to be wrong.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
@@ -268,13 +268,14 @@ impl Builder<'_> {
 
     fn sort(&mut self) -> Result<()> {
         self.catalog.slots.sort_unstable_by_key(|slot| slot.key);
-        let twice: Vec<Key> = self.catalog.slots.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key).collect();
+        let mut twice: BTreeSet<Key> =
+            self.catalog.slots.windows(2).filter(|pair| pair[0].key == pair[1].key).map(|pair| pair[0].key).collect();
         if twice.is_empty() {
             return Ok(());
         }
         let mut records = Records::new(&self.file.source, &self.file.directory);
         while let Some(record) = records.next()? {
-            if twice.contains(&key(&record.header.name)) {
+            if twice.remove(&key(&record.header.name)) {
                 self.wrong(&record.header.name, "its name is there more than once");
             }
         }

@@ -202,6 +202,8 @@ fn every_flipped_bit_is_found_and_placed() {
                 flipped[at] ^= 1 << bit;
                 let told = complaints(flipped);
                 assert!(!told.is_empty(), "bit {bit} of byte {at} is overlooked");
+                let is_repeated = |(count, one): (usize, &String)| told[..count].iter().any(|earlier| earlier.ends_with(one.as_str()));
+                assert!(!told.iter().enumerate().any(is_repeated), "bit {bit} of byte {at} is told twice: {told:?}");
                 let within = regions.iter().find(|(end, _)| (at as u64) < *end);
                 if let Some((_, name)) = within
                     && !told.iter().any(|complaint| complaint.contains(name.as_str()))

@@ -179,7 +179,13 @@ impl Run<'_> {
     fn judge(&self, record: &Central, checked: Result<()>) -> Result<()> {
         match checked {
             Err(why) if why.kind() == ErrorKind::Corrupt => {
-                lock(&self.found).damage.push(Damage::of(&record.header.name, why.message()));
+                let damage = Damage::of(&record.header.name, why.message());
+                let mut found = lock(&self.found);
+                // Of an index it was said already why its set's entries cannot be named.
+                let said = damage.to_string();
+                if !found.damage.iter().any(|earlier| earlier.why == said) {
+                    found.damage.push(damage);
+                }
                 Ok(())
             }
             other => other,

@@ -41,11 +41,6 @@ struct Found {
 impl Only {
     /// Finds the tables in the archive, and looks at those of the target; writes nothing.
     pub(super) fn prepare(session: &mut Session, context: &Context, contents: &Contents, items: &[String]) -> Result<Self> {
-        if context.restore.recreate {
-            let error =
-                Error::new(ErrorKind::InvalidConfig, "`--recreate` throws the whole database away, and `--only` restores single tables");
-            return Err(error.hint("use `--truncate` to empty the tables first"));
-        }
         let chosen = choose(session, context, contents, items)?;
         let order = order::of_foreign_keys(session, context, &contents.tables).unwrap_or_default();
         let mut tables = Vec::new();

@@ -40,8 +40,15 @@ const PGOPTIONS: &str = "-c synchronous_commit=off";
 pub(super) struct Restore {
     contents: Contents,
     program: Program,
-    /// The tables to which it is limited.
-    only: Option<Only>,
+    extent: Extent,
+}
+
+/// How much of the archive is restored.
+enum Extent {
+    /// All of it; whether by a role that may do anything, whatever privileges say.
+    Whole { by_superuser: bool },
+    /// The rows of these tables.
+    Tables(Only),
 }
 
 /// One part to load.
@@ -58,13 +65,13 @@ impl Restore {
         let written_by = contents.facts.pg_dump.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse().ok());
         let because = format!("the archive was written with `pg_dump` {}", contents.facts.pg_dump);
         let program = programs::find("pg_restore", written_by.unwrap_or(0), &because, settings.pg_bin.as_deref())?;
-        let only = examine(settings, context, &contents, &program)?;
-        Ok(Self { contents, program, only })
+        let extent = examine(settings, context, &contents, &program)?;
+        Ok(Self { contents, program, extent })
     }
 
     /// Restores.
     pub(super) fn run(self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<Outcome> {
-        if let Some(only) = &self.only {
+        if let Extent::Tables(only) = &self.extent {
             return self.run_only(only, settings, context, source);
         }
         let schema = temporary_copy(context, source).map_err(Error::untouched)?;
@@ -94,7 +101,8 @@ impl Restore {
     fn fill(&self, settings: &Configured, context: &Context, source: &dyn Reader, schema: &File) -> Result<Outcome> {
         let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, schema, arguments);
         self.make_schemas(settings, context)?;
-        let late_privileges = settings.privileges == Keep::Keep && !is_superuser(settings, context)?;
+        let by_superuser = matches!(self.extent, Extent::Whole { by_superuser: true });
+        let late_privileges = settings.privileges == Keep::Keep && !by_superuser;
         let without: &[&str] = if late_privileges { &["--no-privileges"] } else { &[] };
         pg_restore(&[&["--section=pre-data"], without].concat())?;
         self.load_rows(settings, context, source)?;
@@ -244,8 +252,8 @@ impl Restore {
     }
 }
 
-/// Looks at the target: whether it can take what the archive has. Gives the tables to which the restore is limited.
-fn examine(settings: &Configured, context: &Context, contents: &Contents, program: &Program) -> Result<Option<Only>> {
+/// Looks at the target: whether it can take what is to be restored.
+fn examine(settings: &Configured, context: &Context, contents: &Contents, program: &Program) -> Result<Extent> {
     let facts = &contents.facts;
     let server = settings.address.shown();
     if let Some(items) = context.items() {
@@ -253,7 +261,7 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
         check_format(session.version(context)?, facts)?;
         let only = Only::prepare(&mut session, context, contents, items)?;
         session.close()?;
-        return Ok(Some(only));
+        return Ok(Extent::Tables(only));
     }
     let mut missing = Vec::new();
     let mut session = if context.restore.recreate {
@@ -271,17 +279,10 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
     missing.extend(facts.needs.missing(&mut session, context, settings)?);
     missing.sort();
     missing.dedup_by(|one, other| one.0 == other.0);
+    let role = session.rows(context, || "cannot ask for the role", "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", &[])?;
     session.close()?;
     facts.needs.judge(context, &server, missing)?;
-    Ok(None)
-}
-
-/// Whether the role may do anything, whatever privileges say.
-fn is_superuser(settings: &Configured, context: &Context) -> Result<bool> {
-    let (mut session, _) = Session::open(&settings.address, context)?;
-    let rows = session.rows(context, || "cannot ask for the role", "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", &[])?;
-    session.close()?;
-    Ok(rows.first().is_some_and(|row| row.get(0)))
+    Ok(Extent::Whole { by_superuser: role.first().is_some_and(|row| row.get(0)) })
 }
 
 /// Rows in binary are as one major version has them in memory.

@@ -247,10 +247,15 @@ impl Deleter<'_> {
         match removed {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(cannot_delete(name, &why)),
             _ => {
-                self.deleted += 1;
+                self.deleted(name);
                 Ok(())
             }
         }
+    }
+
+    fn deleted(&mut self, name: &[u8]) {
+        self.deleted += 1;
+        self.context.log(Level::Debug, format!("deleted `{}`", super::shown(name)));
     }
 
     /// Removes directories that hold no object any more; to objects they are nothing.
@@ -291,7 +296,7 @@ impl Visitor for Deleter<'_> {
             self.descent.parent_of(name).and_then(|(directory, leaf)| Ok(rustix::fs::unlinkat(directory, leaf, AtFlags::REMOVEDIR)?));
         match removed {
             Ok(()) => {
-                self.deleted += 1;
+                self.deleted(name);
                 Ok(())
             }
             Err(why) if why.raw_os_error() == Some(Errno::NOTEMPTY.raw_os_error()) => {

@@ -87,6 +87,9 @@ fn a_failing_restore_tells_what_is_restored_half_done_and_untouched() {
             "the restore did not reach its end; restored: `state`; half done: `state/keys`; untouched: `state/sessions`, `database`",
         ]
     );
+    let hint = report.failures[1].hint.as_deref();
+    let advice = "remove the cause and restore again; a half done set is neither what it was nor what the archive holds";
+    assert_eq!(hint, Some(advice));
     let states = [SetState::Done, SetState::HalfDone, SetState::Untouched, SetState::Untouched];
     assert_eq!(report.sets.iter().map(|set| set.state).collect::<Vec<_>>(), states);
 }
@@ -98,6 +101,8 @@ fn a_set_whose_driver_left_its_target_as_it_was_is_untouched() {
     tree.sets[0] = place.fake("database").on("restore", |_| Err(Error::new(ErrorKind::Corrupt, "no database").untouched())).set();
     let report = restore(&place, &mut tree);
     assert_eq!(report.sets[3].state, SetState::Untouched);
+    let hint = report.failures[1].hint.as_deref();
+    assert_eq!(hint, Some("restore from another copy of the archive: `dr-host verify` lists all the damage of this one"));
     assert!(report.failures[1].message.ends_with("restored: `state`, `state/keys`, `state/sessions`; untouched: `database`"));
 }
 

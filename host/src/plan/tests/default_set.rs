@@ -107,7 +107,8 @@ fn what_init_writes_is_planned_like_the_default_set() {
         ("MEDIA_ROOT", "/srv/media"),
     ];
     let environment: Environment = variables.iter().copied().collect();
-    let text = init(&environment, KINDS, &Selection::default()).unwrap();
+    let Draft { text, left_out } = init(&environment, KINDS, &Selection::default()).unwrap();
+    assert_eq!(left_out, ["`OLD_DATABASE_URL` names a database that this version of dr-host has no driver for"]);
     assert!(!text.contains("hunter"), "{text}");
     let config = Config::parse("dumprestore.toml", text.clone(), "/srv".into(), &environment);
     let plan = for_show(&config, KINDS, &Selection::default()).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
@@ -118,7 +119,7 @@ fn what_init_writes_is_planned_like_the_default_set() {
 /// All that `init` writes as a comment is right too: without its `# ` it parses, and the drivers know every key.
 #[test]
 fn the_examples_that_init_comments_out_are_right() {
-    let text = init(&Environment::default(), KINDS, &Selection::default()).unwrap();
+    let Draft { text, .. } = init(&Environment::default(), KINDS, &Selection::default()).unwrap();
     let is_toml = |line: &str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let lines = text.lines().map(|line| line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line));
     let uncommented = lines.collect::<Vec<_>>().join("\n").replace("[[link]]", "[[set]]\nname = \"database\"\ndriver = \"table\"\npath = \"d\"\n[[set]]\nname = \"media\"\ndriver = \"tree\"\npath = \"m\"\n[[link]]");

@@ -99,7 +99,10 @@ fn a_skipped_set_may_lack_its_variables() {
     let text = "[[set]]\nname = \"a\"\ndriver = \"tree\"\npath = \"a\"\n[[set]]\nname = \"b\"\ndriver = \"tree\"\npath = \"${NOWHERE}\"\n";
     let plan = for_show(&config(text), KINDS, &selection(&[], &["b"])).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(plan.tree.in_order().len(), 1);
-    assert_eq!(plan.view.warnings[0].to_string(), "`b` is skipped and lacks a setting, so nobody knows whether it lies inside another set");
+    assert_eq!(
+        plan.view.warnings[0].to_string(),
+        "`b` is skipped and lacks a setting (the variable `NOWHERE` is not set), so nobody knows whether it lies inside another set"
+    );
     let wrong = format!("{text}pth = 1\n");
     assert!(problems(for_show(&config(&wrong), KINDS, &selection(&[], &["b"]))).contains("unknown key `pth`"));
 }

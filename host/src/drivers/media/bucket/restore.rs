@@ -15,7 +15,7 @@ use super::store::{Missed, Store};
 use crate::archive::entry::attribute;
 use crate::archive::{EntryInfo, EntryReader, Reader, Spool};
 use crate::cancel::Cancel;
-use crate::drivers::{Context, Extra, Unit};
+use crate::drivers::{Context, Extra, Level, Unit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::EntryName;
 
@@ -110,7 +110,11 @@ impl Restore {
         if let number @ 1.. = left_out.into_inner() {
             context.warn(format!("{number} entries stay in the archive: another set's objects stand in their places"));
         }
-        let doomed = self.doomed.lines().map(|line| String::from_utf8(line?).map_err(|why| Error::corrupt(why.to_string())));
+        let doomed = self.doomed.lines().map(|line| {
+            let name = String::from_utf8(line?).map_err(|why| Error::corrupt(why.to_string()))?;
+            context.log(Level::Debug, format!("deleting `{}`", EntryName::from(name.as_str())));
+            Ok(name)
+        });
         store.delete(&context.cancel, doomed)?;
         counts.deleted = self.doomed.len();
         Ok(counts)
