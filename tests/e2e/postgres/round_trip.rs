@@ -11,13 +11,13 @@ use super::source::{EUC_JP, LATIN1, OWNED, SQL_ASCII, UTF8, Variant, prepare};
 use super::{configuration, host};
 
 /// Small parts, so that every table comes in several.
-const SMALL: &str = "part_size = \"8kB\"\n";
+pub(super) const SMALL: &str = "part_size = \"8kB\"\n";
 
 /// What `pg_dump` is told, so that settings of the database do not change how the rest of it is written.
-pub(super) const PLAIN: &str = "-c standard_conforming_strings=on -c escape_string_warning=on -c bytea_output=hex -c timezone=UTC";
+const PLAIN: &str = "-c standard_conforming_strings=on -c escape_string_warning=on -c bytea_output=hex -c timezone=UTC";
 
 /// A server with one source, and a directory for archives.
-struct Stage {
+pub(super) struct Stage {
     server: Server,
     directory: tempfile::TempDir,
     variant: Variant,
@@ -25,7 +25,11 @@ struct Stage {
 
 impl Stage {
     fn new(variant: Variant) -> Self {
-        let server = Server::start();
+        Self::on(Server::start(), variant)
+    }
+
+    /// On this server.
+    pub(super) fn on(server: Server, variant: Variant) -> Self {
         prepare(&server);
         variant.make(&server);
         Self { server, directory: tempfile::tempdir().expect("a directory"), variant }
@@ -60,16 +64,12 @@ impl Stage {
         archive
     }
 
-    /// A database as `pg_dump` sees it, with the rows of each table sorted.
     fn dump(&self, database: &str, arguments: &[&str]) -> String {
-        let mut command = self.server.program("pg_dump");
-        command.env("PGOPTIONS", PLAIN);
-        command.args(["-d", database]).args(arguments);
-        sorted(&succeed(command))
+        dump(&self.server, database, arguments)
     }
 
     /// Restores with `pg_restore` and with dr-host, and compares.
-    fn compare(&self, cases: &[(&str, &str)]) {
+    pub(super) fn compare(&self, cases: &[(&str, &str)]) {
         self.create("reference");
         self.pg_restore(&self.pg_dump(), &["-d", "reference"]);
         let expected = self.dump("reference", &[]);
@@ -90,6 +90,13 @@ impl Stage {
     }
 }
 
+/// A database as `pg_dump` sees it, with the rows of each table sorted.
+pub(super) fn dump(server: &Server, database: &str, arguments: &[&str]) -> String {
+    let mut command = server.program("pg_dump");
+    command.env("PGOPTIONS", PLAIN).args(["-d", database]).args(arguments);
+    sorted(&succeed(command))
+}
+
 /// What a program writes, one character for each byte, whatever the encoding.
 pub(super) fn succeed(mut command: Command) -> String {
     let output = command.output().expect("the program can be started");
@@ -99,7 +106,7 @@ pub(super) fn succeed(mut command: Command) -> String {
 
 /// The dump with the rows of each COPY sorted, since parts are loaded in any order, and without the random word of
 /// `\restrict`.
-pub(super) fn sorted(dump: &str) -> String {
+fn sorted(dump: &str) -> String {
     let mut sorted = String::with_capacity(dump.len());
     let mut rows: Option<Vec<&str>> = None;
     for line in dump.split_inclusive('\n') {

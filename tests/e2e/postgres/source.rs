@@ -5,12 +5,13 @@ use std::path::Path;
 use dr_host_tests::postgres::{SUPERUSER, Server};
 
 /// The files, in the order in which they are run.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("types", include_str!("source/types.sql")),
     ("code", include_str!("source/code.sql")),
     ("tables", include_str!("source/tables.sql")),
     ("rows", include_str!("source/rows.sql")),
     ("views", include_str!("source/views.sql")),
+    ("newer", include_str!("source/newer.sql")),
     ("rights", include_str!("source/rights.sql")),
     ("database", include_str!("source/database.sql")),
 ];
@@ -28,22 +29,29 @@ pub(super) struct Variant {
     pub(super) role: &'static str,
     /// It has collations of ICU, and values of every script.
     pub(super) has_icu: bool,
+    /// It has values of XML, which need a server that was built for them.
+    pub(super) has_xml: bool,
 }
 
 /// By a superuser, in the encoding that most have.
-pub(super) const UTF8: Variant = Variant { name: "shop", encoding: "UTF8", word: "Größe 日本 😀", role: SUPERUSER, has_icu: true };
+pub(super) const UTF8: Variant =
+    Variant { name: "shop", encoding: "UTF8", word: "Größe 日本 😀", role: SUPERUSER, has_icu: true, has_xml: true };
 
 /// By a user without power.
-pub(super) const OWNED: Variant = Variant { name: "owned", encoding: "UTF8", word: "Größe 日本 😀", role: "owner", has_icu: true };
+pub(super) const OWNED: Variant =
+    Variant { name: "owned", encoding: "UTF8", word: "Größe 日本 😀", role: "owner", has_icu: true, has_xml: true };
 
 /// One byte for each letter.
-pub(super) const LATIN1: Variant = Variant { name: "latin", encoding: "LATIN1", word: "Größe", role: SUPERUSER, has_icu: false };
+pub(super) const LATIN1: Variant =
+    Variant { name: "latin", encoding: "LATIN1", word: "Größe", role: SUPERUSER, has_icu: false, has_xml: true };
 
 /// Several bytes for each letter, in another order than Unicode's.
-pub(super) const EUC_JP: Variant = Variant { name: "kanji", encoding: "EUC_JP", word: "日本語", role: SUPERUSER, has_icu: false };
+pub(super) const EUC_JP: Variant =
+    Variant { name: "kanji", encoding: "EUC_JP", word: "日本語", role: SUPERUSER, has_icu: false, has_xml: true };
 
 /// No encoding at all: bytes.
-pub(super) const SQL_ASCII: Variant = Variant { name: "bytes", encoding: "SQL_ASCII", word: "Größe", role: SUPERUSER, has_icu: false };
+pub(super) const SQL_ASCII: Variant =
+    Variant { name: "bytes", encoding: "SQL_ASCII", word: "Größe", role: SUPERUSER, has_icu: false, has_xml: true };
 
 /// Makes the roles and the tablespace, which belong to the server.
 pub(super) fn prepare(server: &Server) {
@@ -88,6 +96,7 @@ impl Variant {
         let mut psql = server.program("psql");
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", self.role, "-d", self.name]).env("PGCLIENTENCODING", "UTF8");
         psql.args(["-v", &format!("superuser={}", u8::from(self.role == SUPERUSER))]);
+        psql.args(["-v", &format!("has_xml={}", u8::from(self.has_xml))]);
         psql.args(["-v", &format!("utf8={}", u8::from(self.has_icu)), "-v", &format!("db={}", self.name)]);
         let output = psql.arg("-f").arg(file).output().expect("psql can be started");
         assert!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));

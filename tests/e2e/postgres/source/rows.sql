@@ -1,9 +1,14 @@
 -- The rows: values that are hard to write, and enough of them that small parts are many.
+\if :has_xml
+\set document 'xmlelement(name x, g)'
+\else
+\set document NULL
+\endif
 INSERT INTO app.customer (id, name, email, mood, home, data, raw, document, tags, path, seen, born, span, short_span, amount, ratio, exact, price, bits,
     flag, bytes, uid, net, host, mac, shape, point, search, query, ints, dates, "char", fixed, xid, name64)
 SELECT g, 'name ' || g || E' \t \n \r \b \f \v \\ \\N \\. "quoted" ''single'' , ; | ', 'u' || g || '@Example.org',
     (enum_range(NULL::app.mood))[g % 8 + 1], ROW('street "' || g, g, NULL, ARRAY['ok', 'with, comma']::app.mood[])::app.address,
-    jsonb_build_object('n', g, 'deep', jsonb_build_array(g / 3.0, NULL, 'x')), '{ "kept" :  [1,2 ] }', xmlelement(name x, g),
+    jsonb_build_object('n', g, 'deep', jsonb_build_array(g / 3.0, NULL, 'x')), '{ "kept" :  [1,2 ] }', (:document)::xml,
     ext.hstore('k' || g, NULL), ('a.b' || g)::ext.ltree, timestamptz '2000-02-29 23:59:59.999+00' + g * interval '1 hour', date '1900-01-01' + g,
     make_interval(years => g, secs => g / 7.0), interval '1 12:30:45.67', g / 7.0, (g / 3.0)::real, pi() * power(10::double precision, g % 300),
     g::money, '1011', (g % 8)::bit(3), decode(md5(g::text), 'hex'), md5(g::text)::uuid, '10.0.0.0/8', '::1', '08:00:2b:01:02:03:04:05',

@@ -11,7 +11,7 @@ CREATE EXTENSION pg_trgm SCHEMA ext;
 CREATE EXTENSION btree_gist SCHEMA ext;
 CREATE EXTENSION ltree SCHEMA ext VERSION '1.2';
 CREATE EXTENSION "tsm_system_rows" SCHEMA ext;
-CREATE EXTENSION pgcrypto SCHEMA ext;
+CREATE EXTENSION unaccent SCHEMA ext;
 COMMENT ON EXTENSION hstore IS 'our own words for hstore';
 \if :superuser
 CREATE EXTENSION postgres_fdw SCHEMA ext;
