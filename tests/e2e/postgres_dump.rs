@@ -175,11 +175,11 @@ fn views_of_what_is_left_out_are_left_out_too_and_told() {
     let host = configured(&directory, &server, "exclude = [\"audit\", \"public.customer\"]\n");
     let ended = run(&host, "shop", &["dump", "without.zip"]).expect(0);
     for words in [
-        "the view `public.names` is left out, since it shows `public.customer`, which is left out",
-        "the view `public.initials` is left out, since it shows `public.names`, which is left out",
-        "the materialized view `public.counted` is left out, since it shows `public.initials`, which is left out",
-        "the view `public.logged` is left out, since it shows `audit.log`, which is left out",
-        "the view `reports.logged` is left out, since it shows `audit.log`, which is left out",
+        "the view `public.names` is left out, since it needs `public.customer`, which is left out",
+        "the view `public.initials` is left out, since it needs `public.names`, which is left out",
+        "the materialized view `public.counted` is left out, since it needs `public.initials`, which is left out",
+        "the view `public.logged` is left out, since it needs `audit.log`, which is left out",
+        "the view `reports.logged` is left out, since it needs `audit.log`, which is left out",
     ] {
         assert!(ended.stderr.contains(words), "`{words}` is missing: {ended}");
     }
@@ -216,6 +216,121 @@ fn tables_that_inherit_from_what_is_left_out_are_refused_at_the_dump() {
     }
     let host = configured(&directory, &server, "exclude = [\"public.child\", \"public.log_all\"]\n");
     run(&host, "shop", &["dump", "out.zip"]).expect(0);
+}
+
+/// What tables are made with comes along, whatever is chosen; what could not be made without what is left out does not, and is
+/// told; and nothing that is dumped cannot be restored.
+#[test]
+fn what_is_chosen_comes_with_all_that_it_needs() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "CREATE TYPE mood AS ENUM ('good', 'bad'); CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext;
+         CREATE FUNCTION next_id() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 7'; CREATE SCHEMA audit; CREATE SEQUENCE audit.shared;
+         CREATE TABLE other (id serial PRIMARY KEY, m mood);
+         CREATE TABLE orders (id int PRIMARY KEY DEFAULT next_id(), number serial, m mood, h ext.hstore, other int REFERENCES other,
+             twice int GENERATED ALWAYS AS IDENTITY);
+         CREATE FUNCTION others() RETURNS SETOF other LANGUAGE sql AS 'SELECT * FROM other';
+         COMMENT ON FUNCTION others() IS 'all of them'; GRANT EXECUTE ON FUNCTION others() TO pg_monitor;
+         CREATE FUNCTION count_others() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM other; END;
+         CREATE FUNCTION twice_others() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT 2 * count_others(); END;
+         CREATE DOMAIN few AS int CHECK (VALUE < 10); CREATE VIEW counted AS SELECT count_others() FROM orders;
+         CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE TRIGGER kept BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION kept();
+         CREATE TRIGGER lost BEFORE INSERT ON orders FOR EACH ROW WHEN (count_others() > 5) EXECUTE FUNCTION kept();
+         CREATE RULE lost AS ON DELETE TO orders DO ALSO DELETE FROM other;
+         INSERT INTO other (m) VALUES ('good'); INSERT INTO orders (m, h, other) VALUES ('bad', 'k=>v', 1);
+         SELECT lo_from_bytea(4711, 'a large object')",
+    );
+    let (directory, _) = shop(&server, "");
+    let restored = |name: &str, more: &str| {
+        let host = configured(&directory, &server, more);
+        let archive = format!("{name}.zip");
+        let ended = run(&host, "shop", &["dump", &archive]).expect(0);
+        server.create(name, "TEMPLATE template0");
+        run(&host, name, &["restore", &archive]).expect(0);
+        ended.stderr
+    };
+    let all = "SELECT string_agg(c.oid::regclass::text, ' ' ORDER BY c.oid::regclass::text) FROM pg_class c
+        WHERE relkind IN ('r', 'v', 'S') AND oid >= 16384";
+
+    for (name, more) in [("by_table", "include = [\"public.orders\"]\n"), ("by_pattern", "include = [\"public.ord*\"]\n")] {
+        let told = restored(name, more);
+        assert_eq!(server.ask(name, all).as_deref(), Some("orders orders_number_seq orders_twice_seq"));
+        assert_eq!(server.ask(name, "SELECT m || ' ' || h::text || ' ' || number FROM orders").as_deref(), Some("bad \"k\"=>\"v\" 1"));
+        for words in [
+            "the function public.others() is left out, since it needs `public.other`, which is left out",
+            "the function public.count_others() is left out, since it needs `public.other`, which is left out",
+            "the function public.twice_others() is left out, since it needs `function public.count_others()`, which is left out",
+            "the trigger lost on table public.orders is left out, since it needs `function public.count_others()`, which is left out",
+            "the rule lost on table public.orders is left out, since it needs `public.other`, which is left out",
+            "the foreign key `orders_other_fkey`",
+        ] {
+            assert!(told.contains(words), "`{words}` is missing: {told}");
+        }
+        assert_eq!(told.matches("warning: ").count(), 6, "nothing else is told: {told}");
+        let triggers = "SELECT string_agg(tgname::text, ' ') FROM pg_trigger WHERE NOT tgisinternal";
+        assert_eq!(server.ask(name, triggers).as_deref(), Some("kept"));
+        assert_eq!(server.ask(name, "SELECT count(*) FROM pg_largeobject_metadata").as_deref(), Some("0"), "it is no table");
+    }
+
+    let told = restored("without", "exclude = [\"public.other\"]\n");
+    assert!(
+        told.contains("the view `public.counted` is left out, since it needs `function public.count_others()`, which is left out"),
+        "{told}"
+    );
+    assert_eq!(server.ask("without", all).as_deref(), Some("audit.shared orders orders_number_seq orders_twice_seq"));
+    assert_eq!(server.ask("without", "SELECT count(*) FROM pg_largeobject_metadata").as_deref(), Some("1"));
+
+    restored("by_schema", "include = [\"public\"]\n");
+    let expected = "counted orders orders_number_seq orders_twice_seq other other_id_seq";
+    assert_eq!(server.ask("by_schema", all).as_deref(), Some(expected));
+    restored("without_schema", "exclude = [\"audit\"]\n");
+    assert_eq!(server.ask("without_schema", all).as_deref(), Some(expected));
+    assert_eq!(server.ask("without_schema", "SELECT count(*) FROM pg_namespace WHERE nspname = 'audit'").as_deref(), Some("0"));
+}
+
+/// What cannot be left out of a table without making it another is refused.
+#[test]
+fn tables_that_need_what_is_left_out_are_refused_at_the_dump() {
+    let server = Server::start();
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "CREATE SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE TYPE ext.mood AS ENUM ('good');
+         CREATE FUNCTION ext.is_good(int) RETURNS bool LANGUAGE sql AS 'SELECT true'; CREATE SCHEMA tools;
+         CREATE TABLE a_mood (m ext.mood[]); CREATE TABLE an_hstore (h ext.hstore); CREATE TABLE a_default (b bool DEFAULT ext.is_good(1));
+         CREATE TABLE a_check (a int CHECK (ext.is_good(a))); CREATE TABLE other (a int); CREATE TABLE a_row (o other);
+         CREATE TABLE a_policy (a int); CREATE POLICY p ON a_policy USING (EXISTS (SELECT FROM other WHERE other.a = a_policy.a));
+         CREATE SEQUENCE numbers; CREATE TABLE a_number (a int DEFAULT nextval('numbers')); CREATE TABLE free (a int)",
+    );
+    for (more, needs) in [
+        (
+            "exclude = [\"ext\"]\n",
+            &[
+                "public.a_mood needs `type ext.mood`",
+                "public.an_hstore needs `type ext.hstore`",
+                "public.a_default needs `function ext.is_good(integer)`",
+                "public.a_check needs `function ext.is_good(integer)`",
+            ][..],
+        ),
+        ("exclude = [\"public.other\"]\n", &["public.a_row needs `public.other`", "public.a_policy needs `public.other`"]),
+        ("include = [\"public.a_number\"]\n", &["public.a_number needs `public.numbers`"]),
+    ] {
+        let (_directory, host) = shop(&server, more);
+        let ended = run(&host, "shop", &["dump", "out.zip"]).expect(1);
+        for words in needs {
+            assert!(ended.stderr.contains(&format!("table: {words}\n")), "`{words}` is missing: {ended}");
+        }
+        assert_eq!(ended.stderr.matches("table: ").count(), needs.len(), "{ended}");
+    }
+    let (_directory, host) = shop(&server, "include = [\"public.free\"]\nexclude = [\"ext\", \"tools\"]\n");
+    let ended = run(&host, "shop", &["dump", "out.zip"]).expect(0);
+    assert!(ended.stderr.contains("the extension hstore is left out, since it needs `schema ext`, which is left out"), "{ended}");
+    server.create("back", "TEMPLATE template0");
+    run(&host, "back", &["restore", "out.zip"]).expect(0);
+    assert_eq!(server.ask("back", "SELECT string_agg(extname::text, ' ') FROM pg_extension").as_deref(), Some("plpgsql"));
 }
 
 /// As `pg_restore` does it, privileges come when the rows are there: an owner may have taken from itself what it takes to fill

@@ -15,6 +15,8 @@ pub(super) struct Relation {
     pub(super) schema: String,
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Of a sequence, the schema and name of the table to whose column it belongs.
+    owner: Option<(String, String)>,
     /// The extension that it belongs to.
     pub(super) extension: Option<String>,
     /// Of an extension's configuration table, the condition that its dumped rows meet; empty for all of them.
@@ -23,7 +25,7 @@ pub(super) struct Relation {
     pub(super) is_readable: bool,
     /// Whether row security would hide rows of it.
     pub(super) hides_rows: bool,
-    /// Of a view, what it shows that is left out, and with it the view.
+    /// Of a view, what it needs that is left out, and with it the view.
     pub(super) lacks: Option<String>,
     /// Whether its blocks can be read by range: a table of PostgreSQL's own kind of storage.
     is_heap: bool,
@@ -74,7 +76,9 @@ impl Relation {
 
     /// What becomes of it.
     pub(super) fn fate(&self, choice: &Choice) -> Fate {
-        let named = |patterns: &[super::pattern::Pattern]| patterns.iter().any(|pattern| pattern.matches(&self.schema, &self.name));
+        // A sequence comes and goes with its table.
+        let (schema, name) = self.owner.as_ref().map_or((&self.schema, &self.name), |(schema, name)| (schema, name));
+        let named = |patterns: &[super::pattern::Pattern]| patterns.iter().any(|pattern| pattern.matches(schema, name));
         let is_included = choice.include.is_empty() || named(&choice.include);
         let is_extensions_own = self.extension.is_some() && self.condition.is_none();
         if !is_included || named(&choice.exclude) || is_extensions_own || self.lacks.is_some() {
@@ -89,13 +93,18 @@ const RELATIONS: &str = "
            coalesce(has_schema_privilege(n.oid, 'USAGE')
                AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END, false),
            CASE WHEN c.relrowsecurity THEN coalesce(row_security_active(c.oid), true) ELSE false END,
-           CASE WHEN current_setting('server_version_num')::int < 140000 THEN false ELSE coalesce(a.amname = 'heap', false) END
+           CASE WHEN current_setting('server_version_num')::int < 140000 THEN false ELSE coalesce(a.amname = 'heap', false) END,
+           o.schema, o.name
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_am a ON a.oid = c.relam
     LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
                          AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     LEFT JOIN pg_extension x ON x.oid = d.refobjid
+    LEFT JOIN (SELECT s.objid, sn.nspname::text AS schema, sc.relname::text AS name
+               FROM pg_depend s JOIN pg_class sc ON sc.oid = s.refobjid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
+               WHERE s.classid = 'pg_class'::regclass AND s.refclassid = 'pg_class'::regclass AND s.refobjsubid > 0 AND s.deptype IN ('a', 'i'))
+              o ON o.objid = c.oid AND c.relkind = 'S'
     LEFT JOIN (SELECT unnest(extconfig) AS relation, unnest(extcondition) AS condition FROM pg_extension) k ON k.relation = c.oid
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
       AND (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' OR k.relation IS NOT NULL)
@@ -147,6 +156,7 @@ pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<
             hides_rows: row.get(7),
             lacks: None,
             is_heap: row.get(8),
+            owner: row.get::<_, Option<String>>(9).zip(row.get(10)),
         })
     };
     Ok(rows.iter().filter_map(relation).collect())

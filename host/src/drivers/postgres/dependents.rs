@@ -1,66 +1,187 @@
-//! What cannot be restored without that which `include` and `exclude` leave out: views, which are left out with it, and tables,
-//! for which there is no such way.
+//! What cannot be made without that which `include` and `exclude` leave out. Views, functions and the like are left out with it;
+//! for a table there is no such way.
+//!
+//! `pg_dump` leaves out what it is told to leave out, and with it what is a part of it: its indexes, its triggers, its type. It
+//! keeps all that only needs it, and a restore would stop there. What needs what stands in `pg_depend` (PostgreSQL's
+//! documentation, *System Catalogs*).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::catalogue::{Fate, Kind, Relation};
+use super::facts::LeftOut;
 use super::session::Session;
 use super::settings::Choice;
 use crate::drivers::Context;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Leaves out the views that show what is left out, and the views that show those: [`Relation::lacks`].
+/// An object: the OIDs of its catalogue and of itself.
+type Object = (u32, u32);
+
+/// Follows what is left out to all that needs it: views among the relations get [`Relation::lacks`], the rest is given back.
 ///
 /// # Errors
-/// Tables that stay inherit from what is left out, are partitions of it, or have rules that name it.
-pub(super) fn follow(session: &mut Session, context: &Context, relations: &mut [Relation], choice: &Choice) -> Result<()> {
+/// Tables that stay need something that does not: they inherit from it or are partitions of it, or a column, a default, a check or
+/// a policy of theirs names it.
+pub(super) fn follow(session: &mut Session, context: &Context, relations: &mut [Relation], choice: &Choice) -> Result<Vec<LeftOut>> {
     if choice.include.is_empty() && choice.exclude.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let needs = needs(session, context)?;
-    let is_left_out = |relation: &Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
+    let needs = Needs::read(session, context)?;
+    let mut reached = Reached::default();
+    for (oid, name) in schemas(session, context)? {
+        if choice.exclude.iter().any(|pattern| pattern.matches_schema(&name)) {
+            reached.out.insert((needs.schemas, oid));
+        }
+    }
     // What an extension has comes with the extension, whatever is left out.
-    let mut left_out: HashMap<u32, String> =
-        relations.iter().filter(|relation| is_left_out(relation)).map(|relation| (relation.oid, relation.shown())).collect();
-    loop {
-        let before = left_out.len();
-        for relation in relations.iter_mut().filter(|relation| matches!(relation.kind, Kind::View | Kind::MaterializedView)) {
-            if left_out.contains_key(&relation.oid) || relation.extension.is_some() {
-                continue;
-            }
-            relation.lacks = lacking(&needs, &left_out, relation.oid).cloned();
-            if relation.lacks.is_some() {
-                left_out.insert(relation.oid, relation.shown());
-            }
+    let is_out = |relation: &&Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
+    reached.out.extend(relations.iter().filter(is_out).map(|relation| (needs.relations, relation.oid)));
+    let places: HashMap<Object, usize> = relations.iter().enumerate().map(|(at, relation)| ((needs.relations, relation.oid), at)).collect();
+    needs.reach(&mut reached, |object| places.contains_key(&object));
+
+    let descriptions = describe(session, context, &reached)?;
+    // What people know, behind rules, defaults, checks and the types of tables.
+    let cause = |object: Object| {
+        let mut cause = reached.causes[&object];
+        while !places.contains_key(&cause)
+            && !descriptions.contains_key(&cause)
+            && let Some(next) = reached.causes.get(&cause)
+        {
+            cause = *next;
         }
-        if left_out.len() == before {
-            break;
+        match places.get(&cause) {
+            Some(at) => relations[*at].shown(),
+            None => descriptions.get(&cause).cloned().unwrap_or_default(),
+        }
+    };
+    let (mut refused, mut views, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for object in reached.lacking() {
+        if let Some(at) = places.get(&object).copied() {
+            let relation = &relations[at];
+            if relation.extension.is_some() || matches!(relation.kind, Kind::View | Kind::MaterializedView) {
+                views.push((at, cause(object)));
+            } else {
+                refused.push(format!("{} needs `{}`", relation.shown(), cause(object)));
+            }
+        } else if let Some(what) = descriptions.get(&object).filter(|_| !reached.parts.contains(&object)) {
+            left_out.push(LeftOut { catalogue: object.0, oid: object.1, what: what.clone(), needs: cause(object) });
         }
     }
-    let kept = relations.iter().filter(|relation| relation.extension.is_none() && !left_out.contains_key(&relation.oid));
-    let mut refused = kept.filter_map(|relation| Some((relation, lacking(&needs, &left_out, relation.oid)?))).peekable();
-    if refused.peek().is_none() {
-        return Ok(());
+    if !refused.is_empty() {
+        refused.sort();
+        let error = Error::new(ErrorKind::InvalidConfig, "tables that are dumped cannot be made without what is left out")
+            .hint("name both or neither in `include` and `exclude`; `exclude_data` leaves out rows alone");
+        return Err(refused.into_iter().fold(error, |error, table| error.with("table", table)));
     }
-    let error = Error::new(ErrorKind::InvalidConfig, "tables that are dumped cannot be made without tables that are left out")
-        .hint("name both or neither in `include` and `exclude`; `exclude_data` leaves out rows alone");
-    Err(refused.fold(error, |error, (relation, needed)| error.with("table", format!("{} needs `{needed}`", relation.shown()))))
+    for (at, lacks) in views {
+        relations[at].lacks = Some(lacks);
+    }
+    left_out.sort_by(|one, other| one.what.cmp(&other.what));
+    Ok(left_out)
 }
 
-/// The first thing left out that this relation needs.
-fn lacking<'l>(needs: &HashMap<u32, Vec<u32>>, left_out: &'l HashMap<u32, String>, oid: u32) -> Option<&'l String> {
-    needs.get(&oid)?.iter().find_map(|needed| left_out.get(needed))
+/// All schemas, the system's own too.
+pub(super) fn schemas(session: &mut Session, context: &Context) -> Result<Vec<(u32, String)>> {
+    let rows = session.rows(context, || "cannot list the schemas", "SELECT oid, nspname::text FROM pg_namespace ORDER BY nspname", &[])?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Of each relation, those that must be there when it is made: those that its query or its rules name, and its parents.
-fn needs(session: &mut Session, context: &Context) -> Result<HashMap<u32, Vec<u32>>> {
-    const NEEDS: &str = "
-        SELECT DISTINCT r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-        UNION SELECT inhrelid, inhparent FROM pg_inherits ORDER BY 1, 2";
-    let mut needs: HashMap<u32, Vec<u32>> = HashMap::new();
-    for row in session.rows(context, || "cannot look at what depends on what is left out", NEEDS, &[])? {
-        needs.entry(row.get(0)).or_default().push(row.get(1));
+/// What needs what in a database.
+struct Needs {
+    /// Of each object, what needs it.
+    of: HashMap<Object, Vec<Edge>>,
+    /// The OIDs of `pg_class`, `pg_namespace` and `pg_extension`.
+    relations: u32,
+    schemas: u32,
+    extensions: u32,
+}
+
+struct Edge {
+    needing: Object,
+    /// Whether it is a part of what it needs, and comes and goes with it: an index of its table, what an extension brought.
+    is_part: bool,
+}
+
+/// What is reached from what is left out.
+#[derive(Default)]
+struct Reached {
+    /// What `pg_dump` leaves out.
+    out: HashSet<Object>,
+    /// Of all that was reached, what it was reached from.
+    causes: HashMap<Object, Object>,
+    /// What came along as a part of something.
+    parts: HashSet<Object>,
+}
+
+impl Reached {
+    /// What `pg_dump` would dump, and nothing could make again.
+    fn lacking(&self) -> impl Iterator<Item = Object> {
+        self.causes.keys().copied().filter(|object| !self.out.contains(object))
     }
-    Ok(needs)
+}
+
+impl Needs {
+    fn read(session: &mut Session, context: &Context) -> Result<Self> {
+        // An internal part cannot be missing alone: with a view's rule, the view is. What a table's defaults, checks and policies
+        // name, the table needs.
+        const NEEDS: &str = "
+            WITH edge AS (SELECT * FROM pg_depend WHERE refobjid >= 16384 OR refclassid = 'pg_namespace'::regclass)
+            SELECT refclassid, refobjid, classid, objid, deptype <> 'n' FROM edge WHERE deptype IN ('n', 'a', 'i', 'P', 'S', 'e')
+            UNION ALL SELECT classid, objid, refclassid, refobjid, false FROM edge WHERE deptype = 'i'
+            UNION ALL SELECT 'pg_attrdef'::regclass, oid, 'pg_class'::regclass, adrelid, false FROM pg_attrdef
+            UNION ALL SELECT 'pg_policy'::regclass, oid, 'pg_class'::regclass, polrelid, false FROM pg_policy
+            UNION ALL SELECT 'pg_constraint'::regclass, oid, 'pg_class'::regclass, conrelid, false FROM pg_constraint
+                      WHERE contype = 'c' AND conrelid <> 0 AND oid >= 16384
+            UNION ALL SELECT 'pg_constraint'::regclass, oid, 'pg_type'::regclass, contypid, false FROM pg_constraint
+                      WHERE contypid <> 0 AND oid >= 16384";
+        const CATALOGUES: &str = "SELECT 'pg_class'::regclass::oid, 'pg_namespace'::regclass::oid, 'pg_extension'::regclass::oid";
+        let what = || "cannot look at what depends on what is left out";
+        let catalogues = session.rows(context, what, CATALOGUES, &[])?;
+        let catalogue = |at: usize| catalogues.first().map_or(0, |row| row.get(at));
+        let mut of: HashMap<Object, Vec<Edge>> = HashMap::new();
+        for row in session.rows(context, what, NEEDS, &[])? {
+            of.entry((row.get(0), row.get(1))).or_default().push(Edge { needing: (row.get(2), row.get(3)), is_part: row.get(4) });
+        }
+        Ok(Self { of, relations: catalogue(0), schemas: catalogue(1), extensions: catalogue(2) })
+    }
+
+    /// Goes on from what is out until nothing more is reached.
+    fn reach(&self, reached: &mut Reached, is_relation: impl Fn(Object) -> bool) {
+        let mut queue: VecDeque<Object> = reached.out.iter().copied().collect();
+        while let Some(object) = queue.pop_front() {
+            for Edge { needing, is_part } in self.of.get(&object).into_iter().flatten() {
+                if reached.out.contains(needing) || reached.causes.contains_key(needing) {
+                    continue;
+                }
+                reached.causes.insert(*needing, object);
+                queue.push_back(*needing);
+                // `pg_dump` leaves out the parts of what it leaves out, and what is in a schema with the schema; but partitions and
+                // extensions it keeps.
+                let lies_in_it = object.0 == self.schemas && needing.0 != self.extensions;
+                if reached.out.contains(&object) && (*is_part || lies_in_it) && !is_relation(*needing) {
+                    reached.out.insert(*needing);
+                } else if *is_part {
+                    reached.parts.insert(*needing);
+                }
+            }
+        }
+    }
+}
+
+/// The words of the server for all that has a name of its own and is no relation.
+fn describe(session: &mut Session, context: &Context, reached: &Reached) -> Result<HashMap<Object, String>> {
+    const DESCRIPTIONS: &str = "
+        SELECT o.class, o.oid, pg_describe_object(o.class, o.oid, 0) FROM unnest($1::oid[], $2::oid[]) AS o (class, oid)
+        WHERE o.class NOT IN ('pg_attrdef'::regclass, 'pg_policy'::regclass)
+          AND NOT (o.class = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class WHERE oid = o.oid AND relkind NOT IN ('i', 'I')))
+          AND NOT (o.class = 'pg_rewrite'::regclass AND EXISTS (SELECT FROM pg_rewrite WHERE oid = o.oid AND rulename = '_RETURN'))
+          AND NOT (o.class = 'pg_constraint'::regclass
+              AND EXISTS (SELECT FROM pg_constraint WHERE oid = o.oid AND contype NOT IN ('p', 'u', 'x')))
+          AND NOT (o.class = 'pg_trigger'::regclass AND EXISTS (SELECT FROM pg_trigger WHERE oid = o.oid AND tgisinternal))
+          AND NOT (o.class = 'pg_type'::regclass AND EXISTS (
+              SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+              WHERE t.oid = o.oid AND (c.relkind <> 'c' OR EXISTS (SELECT FROM pg_type WHERE typarray = t.oid))))";
+    let (classes, oids): (Vec<u32>, Vec<u32>) = reached.causes.keys().chain(&reached.out).copied().unzip();
+    let rows = session.rows(context, || "cannot name what is left out", DESCRIPTIONS, &[&classes, &oids])?;
+    Ok(rows.iter().filter_map(|row| Some(((row.get(0), row.get(1)), row.get::<_, Option<String>>(2)?))).collect())
 }

@@ -43,10 +43,10 @@ impl Prepared {
         let because = format!("the server is of version {major}");
         let program = programs::find("pg_dump", major, &because, settings.pg_bin.as_deref())?;
         let mut snapshot = Snapshot::take(settings, session, search_path, context)?;
-        let broken = snapshot.facts.broken_keys.clone();
-        let (relations, encoding) = (snapshot.relations.clone(), snapshot.facts.encoding.clone());
-        warnings::warn(snapshot.session(), context, &relations, &broken)?;
-        let pg_dump = PgDump::prepare(program, snapshot.session(), context, &relations, &settings.choice, &encoding)?;
+        let (relations, schemas, facts) = (snapshot.relations.clone(), snapshot.schemas.clone(), snapshot.facts.clone());
+        warnings::warn(snapshot.session(), context, &relations, &facts)?;
+        let choice = &settings.choice;
+        let pg_dump = PgDump::prepare(program, snapshot.session(), context, &relations, &schemas, choice, &facts.encoding)?;
         Ok(Self { snapshot, pg_dump })
     }
 }

@@ -63,9 +63,9 @@ pub(super) struct Facts {
     /// What it needs of its server.
     #[serde(default)]
     pub(super) needs: Needs,
-    /// Schemas that included tables need, and that are not in the schema's entry themselves.
+    /// What is in the schema's entry and cannot be restored, since it needs what was left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) needed_schemas: Vec<String>,
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// A setting that holds in this database.
@@ -83,11 +83,25 @@ pub(super) struct Setting {
 /// A foreign key whose other table was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BrokenKey {
+    /// The constraint's OID, by which `pg_restore --list` has it.
+    pub(super) oid: u32,
     pub(super) schema: String,
     pub(super) table: String,
     pub(super) constraint: String,
     /// The other table, `schema.name`.
     pub(super) refers_to: String,
+}
+
+/// An object that a restore leaves out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LeftOut {
+    /// The OIDs of its catalogue and of itself, by which `pg_restore --list` has it.
+    pub(super) catalogue: u32,
+    pub(super) oid: u32,
+    /// What it is, in the server's words.
+    pub(super) what: String,
+    /// What it needs that was left out.
+    pub(super) needs: String,
 }
 
 impl Facts {
@@ -131,7 +145,7 @@ impl Facts {
             pg_dump: String::new(),
             broken_keys: Vec::new(),
             needs: Needs::read(session, context, is_partial)?,
-            needed_schemas: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 }

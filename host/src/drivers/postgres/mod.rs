@@ -5,8 +5,8 @@
 //! without what is left out. [`schema`] runs `pg_dump` (found by [`programs`], watched by [`child`], told by [`exact`] which rows
 //! are ours); [`dump`] has [`parts`] of the tables copied by [`copier`]; [`facts`] is what belongs to the database itself,
 //! [`contents`] the entries. [`links`] (with [`json_path`]) reads columns for links. A restore: [`needs`] and [`target`] judge what
-//! stands there, [`recreate`] makes the database anew, [`restore`] runs `pg_restore` and loads rows, those that need it in
-//! [`order`], [`only`] the rows of single tables; [`properties`] are what is set for the database.
+//! stands there, [`recreate`] makes the database anew, [`restore`] runs `pg_restore` (told by [`toc`] what to leave out) and
+//! loads rows, those that need it in [`order`], [`only`] the rows of single tables; [`properties`] are what is set for the database.
 //! [`connection`] knows where a database is and how to get there, [`session`] is one connection for queries, [`team`] several
 //! threads that stop together, [`fault`] the server's errors in our words, [`warnings`] what a dump should warn of, [`settings`]
 //! and [`pattern`] the configuration's.
@@ -38,6 +38,7 @@ mod settings;
 mod snapshot;
 mod target;
 mod team;
+mod toc;
 mod warnings;
 
 use self::contents::FORMAT;

@@ -31,11 +31,6 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), schema: glob(schema)?, name: name.map(glob).transpose()? })
     }
 
-    /// Whether it names a whole schema rather than relations.
-    pub(super) fn names_schemas(&self) -> bool {
-        self.name.is_none()
-    }
-
     /// Whether it names this schema, as a whole.
     pub(super) fn matches_schema(&self, schema: &str) -> bool {
         self.name.is_none() && self.schema.is_match(schema)

@@ -1,7 +1,7 @@
 //! A restore: `pg_restore` makes everything without rows, connections side by side load the rows, `pg_restore` again brings
 //! sequences and large objects, then indexes, constraints and triggers; statistics at the end.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -20,10 +20,13 @@ use super::programs::{self, Program};
 use super::properties;
 use super::recreate;
 use super::schema::to_database;
-use super::session::{Session, quoted};
+use super::session::Session;
 use super::settings::{Configured, CopyFormat, Keep, Owner};
 use super::target;
 use super::team::Team;
+use super::toc::Toc;
+use tempfile::NamedTempFile;
+
 use crate::archive::Reader;
 use crate::drivers::{Context, Outcome, Unit};
 use crate::error::{Error, ErrorKind, IoContext, Result};
@@ -35,6 +38,9 @@ const SETTINGS: &str = "SET check_function_bodies = off; SET client_min_messages
 
 /// The same for `pg_restore`.
 const PGOPTIONS: &str = "-c synchronous_commit=off";
+
+/// The OID of the catalogue of constraints, the same in all databases (`pg_constraint.h`).
+const PG_CONSTRAINT: u32 = 2606;
 
 /// A restore whose target was examined.
 pub(super) struct Restore {
@@ -100,18 +106,19 @@ impl Restore {
     /// Fills an empty database.
     fn fill(&self, settings: &Configured, context: &Context, source: &dyn Reader, schema: &File) -> Result<Outcome> {
         let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, schema, arguments);
-        self.make_schemas(settings, context)?;
         let by_superuser = matches!(self.extent, Extent::Whole { by_superuser: true });
         let late_privileges = settings.privileges == Keep::Keep && !by_superuser;
-        let without: &[&str] = if late_privileges { &["--no-privileges"] } else { &[] };
-        pg_restore(&[&["--section=pre-data"], without].concat())?;
+        let lists = self.lists(context, schema, late_privileges)?;
+        let using = |list: &NamedTempFile| format!("--use-list={}", list.path().display());
+        let (early, last) = match &lists {
+            Some([early, last]) => (Some(using(early)), using(last)),
+            None => (None, "--section=post-data".to_owned()),
+        };
+        let early: Vec<&str> = early.as_deref().into_iter().chain(late_privileges.then_some("--no-privileges")).collect();
+        pg_restore(&[&early[..], &["--section=pre-data"]].concat())?;
         self.load_rows(settings, context, source)?;
-        pg_restore(&[&["--section=data"], without].concat())?;
-        let jobs = format!("--jobs={}", settings.jobs);
-        match self.last_list(context, schema, late_privileges)? {
-            Some(list) => pg_restore(&[&jobs, &format!("--use-list={}", list.path().display())])?,
-            None => pg_restore(&["--section=post-data", &jobs])?,
-        }
+        pg_restore(&[&early[..], &["--section=data"]].concat())?;
+        pg_restore(&[&last, &format!("--jobs={}", settings.jobs)])?;
         let (mut session, _) = Session::open(&settings.address, context)?;
         if settings.analyze
             && let Err(error) = session.execute(context, || "cannot gather statistics", &format!("{SETTINGS} ANALYZE"))
@@ -153,52 +160,28 @@ impl Restore {
         child::run(command, context, child::ignore)
     }
 
-    /// Makes the schemas that the archive's own schema only mentions.
-    fn make_schemas(&self, settings: &Configured, context: &Context) -> Result<()> {
-        let schemas = &self.contents.facts.needed_schemas;
-        if schemas.is_empty() {
-            return Ok(());
-        }
-        let sql: String = schemas.iter().map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(schema))).collect();
-        let (mut session, _) = Session::open(&settings.address, context)?;
-        session.execute(context, || "cannot make the schemas of the tables", &sql)?;
-        session.close()
-    }
-
-    /// A list for `pg_restore` of what comes last, without the foreign keys whose other table was left out; none where that is all
-    /// that comes after the data.
+    /// What of the schema's entry is restored before and between the rows, and what after them; none where that is all of it.
     ///
-    /// With `privileges`, all of them are in it: as in a restore by `pg_restore` alone they come after the rows, since an owner may
-    /// have taken from itself what it takes to load them. Superusers need none.
-    fn last_list(&self, context: &Context, schema: &File, privileges: bool) -> Result<Option<tempfile::NamedTempFile>> {
-        let broken = &self.contents.facts.broken_keys;
-        if broken.is_empty() && !privileges {
+    /// Left out is what needs what was left out of the dump. With `late_privileges`, all of them come last: as in a restore by
+    /// `pg_restore` alone they come after the rows, since an owner may have taken from itself what it takes to load them.
+    fn lists(&self, context: &Context, schema: &File, late_privileges: bool) -> Result<Option<[NamedTempFile; 2]>> {
+        let facts = &self.contents.facts;
+        let keys = facts.broken_keys.iter().map(|key| (PG_CONSTRAINT, key.oid));
+        let left_out: HashSet<(u32, u32)> = facts.left_out.iter().map(|object| (object.catalogue, object.oid)).chain(keys).collect();
+        if left_out.is_empty() && !late_privileges {
             return Ok(None);
         }
-        let failed = || "cannot write a list for `pg_restore`";
-        let list = |sections: &[&str]| -> Result<String> {
+        let list = |which: &str| -> Result<Toc> {
             let mut command = Command::new(&self.program.path);
-            command.args(["--format=custom", "--list"]).args(sections).arg("/proc/self/fd/0");
-            command.stdin(schema.try_clone().while_doing(failed)?);
-            child::run(command, context, child::collect)
+            command.args(["--format=custom", "--list", which, "/proc/self/fd/0"]);
+            command.stdin(schema.try_clone().while_doing(|| "cannot hand the schema to `pg_restore`")?);
+            child::run(command, context, child::collect).map(|listing| Toc::parse(&listing))
         };
-        let mut last = list(&["--section=post-data"])?;
-        if privileges {
-            // `215; 0 0 ACL public TABLE orders shop`
-            let earlier = list(&["--section=pre-data", "--section=data"])?;
-            let privileges = earlier.lines().filter(|line| line.split(' ').nth(3) == Some("ACL"));
-            last = privileges.chain(last.lines()).map(|line| format!("{line}\n")).collect();
-        }
-        let marks: Vec<String> = broken
-            .iter()
-            .map(|key| format!(" FK CONSTRAINT {} {} {} ", key.schema, key.table, key.constraint).replace(['\n', '\r'], " "))
-            .collect();
-        let mut file = tempfile::NamedTempFile::new().while_doing(failed)?;
-        for line in last.lines().filter(|line| !marks.iter().any(|mark| line.contains(mark.as_str()))) {
-            writeln!(file, "{line}").while_doing(failed)?;
-        }
-        file.flush().while_doing(failed)?;
-        Ok(Some(file))
+        let post_data = list("--section=post-data")?;
+        // With what each entry depends on; and then of all sections, whatever is asked for.
+        let all = || list("--verbose").map(|toc| toc.without(&left_out));
+        let last = if late_privileges { all()?.privileges_and(&post_data) } else { all()?.only(&post_data) };
+        Ok(Some([all()?.write()?, last.write()?]))
     }
 
     fn load_rows(&self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<()> {

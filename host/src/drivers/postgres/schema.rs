@@ -31,6 +31,7 @@ impl PgDump {
         session: &mut Session,
         context: &Context,
         relations: &[Relation],
+        schemas: &[String],
         choice: &Choice,
         encoding: &str,
     ) -> Result<Self> {
@@ -41,7 +42,7 @@ impl PgDump {
         for pattern in exact::relations(rows.map(|relation| named(relation, relation.kind == Kind::Table))) {
             options.push(("--exclude-table-data=", pattern));
         }
-        options.extend(chosen(relations, choice));
+        options.extend(chosen(relations, schemas, choice));
         Ok(Self { program, arguments: in_the_encoding(session, context, options, encoding)? })
     }
 
@@ -98,32 +99,20 @@ fn named(relation: &Relation, matches: bool) -> Named<'_> {
     Named { schema: &relation.schema, name: &relation.name, matches }
 }
 
-/// The options for what `include` and `exclude` say.
-fn chosen(relations: &[Relation], choice: &Choice) -> Vec<(&'static str, String)> {
+/// The options for what `include` and `exclude` say. With `--table` and `--schema` for what is included, `pg_dump` would leave out
+/// what tables are made with: types, functions, extensions. So it is told what is not.
+fn chosen(relations: &[Relation], schemas: &[String], choice: &Choice) -> Vec<(&'static str, String)> {
     let mut options = Vec::new();
-    let out = |relation: &Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
-    let mut schemas: Vec<&str> = relations.iter().map(|relation| relation.schema.as_str()).collect();
-    schemas.dedup();
-    let split =
-        |is_chosen: &dyn Fn(&str) -> bool| -> (Vec<&str>, Vec<&str>) { schemas.iter().copied().partition(|schema| is_chosen(schema)) };
-    if choice.include.iter().any(|pattern| !pattern.names_schemas()) {
-        // With `--table`, `pg_dump` knows no schemas, and nothing but relations.
-        let tables = exact::relations(relations.iter().map(|relation| named(relation, relation.fate(choice) != Fate::Out)));
-        options.extend(tables.into_iter().map(|pattern| ("--table=", pattern)));
-        return options;
-    }
     if !choice.include.is_empty() {
-        let (yes, no) = split(&|schema| choice.include.iter().any(|pattern| pattern.matches_schema(schema)));
-        options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--schema=", pattern)));
+        options.extend(["--no-blobs", "--no-publications", "--no-subscriptions"].map(|option| (option, String::new())));
     }
-    if !choice.exclude.is_empty() {
-        let (yes, no) = split(&|schema| choice.exclude.iter().any(|pattern| pattern.matches_schema(schema)));
-        options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--exclude-schema=", pattern)));
-    }
-    if !choice.exclude.is_empty() || relations.iter().any(|relation| relation.lacks.is_some()) {
-        let tables = exact::relations(relations.iter().map(|relation| named(relation, out(relation))));
-        options.extend(tables.into_iter().map(|pattern| ("--exclude-table=", pattern)));
-    }
+    let is_excluded = |schema: &str| choice.exclude.iter().any(|pattern| pattern.matches_schema(schema));
+    let (yes, no): (Vec<&str>, Vec<&str>) = schemas.iter().map(String::as_str).partition(|schema| is_excluded(schema));
+    options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--exclude-schema=", pattern)));
+    let out = |relation: &Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
+    let others = relations.iter().filter(|relation| !is_excluded(&relation.schema));
+    let tables = exact::relations(others.map(|relation| named(relation, out(relation))));
+    options.extend(tables.into_iter().map(|pattern| ("--exclude-table=", pattern)));
     options
 }
 

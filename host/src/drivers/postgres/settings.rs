@@ -39,10 +39,10 @@ pub(super) struct Options {
     lock_timeout: Option<String>,
     /// The directory of `pg_dump` and `pg_restore`, where those on the `PATH` or below `/usr/lib/postgresql` will not do.
     pg_bin: Option<String>,
-    /// Only these tables (`public.orders`, `*.log_*`) and schemas (`audit`).
+    /// Of all tables, views and sequences only these (`public.orders`, `*.log_*`), and those in these schemas (`audit`).
     #[serde(default)]
     include: Vec<String>,
-    /// Not these tables and schemas. Stronger than `include`.
+    /// Not these tables, and nothing in these schemas. Stronger than `include`.
     #[serde(default)]
     exclude: Vec<String>,
     /// Of these tables only the definition.

@@ -33,6 +33,8 @@ pub(super) struct Snapshot {
     at: Timestamp,
     /// Everything in the database that might be dumped.
     pub(super) relations: Vec<Relation>,
+    /// The names of all schemas, the system's own too.
+    pub(super) schemas: Vec<String>,
     /// Those whose rows are copied.
     copied: Vec<Relation>,
     /// What belongs to the database itself.
@@ -64,8 +66,8 @@ impl Snapshot {
             }
             session.execute(context, || "cannot begin again", "ROLLBACK")?;
         };
-        let Taken { id, lsn, at, relations, copied, facts } = taken;
-        Ok(Self { session, search_path, id, lsn, at, relations, copied, facts })
+        let Taken { id, lsn, at, relations, schemas, copied, facts } = taken;
+        Ok(Self { session, search_path, id, lsn, at, relations, schemas, copied, facts })
     }
 
     /// What identifies it, for the manifest.
@@ -95,6 +97,7 @@ struct Taken {
     lsn: String,
     at: Timestamp,
     relations: Vec<Relation>,
+    schemas: Vec<String>,
     copied: Vec<Relation>,
     facts: Facts,
 }
@@ -110,8 +113,9 @@ impl Taken {
         let (id, lsn) = rows.first().map(|row| (row.get::<_, String>(0), row.get::<_, Option<String>>(1))).unwrap_or_default();
         catalogue::check_names(session, context)?;
         let mut relations = catalogue::relations(session, context)?;
-        check_patterns(&relations, &settings.choice)?;
-        dependents::follow(session, context, &mut relations, &settings.choice)?;
+        let schemas = dependents::schemas(session, context)?.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        check_patterns(&relations, &schemas, &settings.choice)?;
+        let left_out = dependents::follow(session, context, &mut relations, &settings.choice)?;
         let dumped: Vec<&Relation> = relations.iter().filter(|relation| relation.fate(&settings.choice) != Fate::Out).collect();
         let copied: Vec<&Relation> = dumped.iter().copied().filter(|relation| relation.fate(&settings.choice) == Fate::Whole).collect();
         check_readable(&dumped, &copied)?;
@@ -132,18 +136,19 @@ impl Taken {
             !settings.choice.include.is_empty() || !settings.choice.exclude.is_empty(),
         )?;
         facts.broken_keys = broken_keys(session, context, &dumped, &copied)?;
-        facts.needed_schemas = needed_schemas(&dumped, &settings.choice);
+        facts.left_out = left_out;
         let copied = copied.into_iter().cloned().collect();
-        Ok(Self { id, lsn: lsn.unwrap_or_default(), at, copied, facts, relations })
+        Ok(Self { id, lsn: lsn.unwrap_or_default(), at, copied, facts, relations, schemas })
     }
 }
 
 /// Patterns that name nothing are mistakes.
-fn check_patterns(relations: &[Relation], choice: &Choice) -> Result<()> {
+fn check_patterns(relations: &[Relation], schemas: &[String], choice: &Choice) -> Result<()> {
     let all = [("include", &choice.include), ("exclude", &choice.exclude), ("exclude_data", &choice.exclude_data)];
     let idle = all
         .iter()
         .flat_map(|(key, patterns)| patterns.iter().map(move |pattern| (key, pattern)))
+        .filter(|(_, pattern)| !schemas.iter().any(|schema| pattern.matches_schema(schema)))
         .filter(|(_, pattern)| !relations.iter().any(|relation| pattern.matches(&relation.schema, &relation.name)));
     let mut idle = idle.peekable();
     if idle.peek().is_none() {
@@ -244,20 +249,10 @@ pub(super) fn naming_who_waits(address: &Address, context: &Context, error: Erro
     rows.iter().fold(error, |error, row| error.with("waits for a lock", format!("{} for {}", row.get::<_, &str>(0), who(row))))
 }
 
-/// The schemas that `pg_dump` leaves out where it is told of single tables.
-fn needed_schemas(dumped: &[&Relation], choice: &Choice) -> Vec<String> {
-    if choice.include.iter().all(super::pattern::Pattern::names_schemas) {
-        return Vec::new();
-    }
-    let mut schemas: Vec<String> = dumped.iter().map(|relation| relation.schema.clone()).filter(|schema| schema != "public").collect();
-    schemas.dedup();
-    schemas
-}
-
 /// Foreign keys whose table is dumped and that refer to rows which are not.
 fn broken_keys(session: &mut Session, context: &Context, dumped: &[&Relation], copied: &[&Relation]) -> Result<Vec<BrokenKey>> {
     const KEYS: &str = "
-        SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, f.relname::text, k.conrelid, k.confrelid, f.relkind::text
+        SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, f.relname::text, k.conrelid, k.confrelid, f.relkind::text, k.oid
         FROM pg_constraint k
         JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
@@ -274,6 +269,7 @@ fn broken_keys(session: &mut Session, context: &Context, dumped: &[&Relation], c
         .iter()
         .filter(is_broken)
         .map(|row| BrokenKey {
+            oid: row.get(8),
             schema: row.get(0),
             table: row.get(1),
             constraint: row.get(2),

@@ -2,20 +2,29 @@
 //! rows to which they refer, views that lose what they show.
 
 use super::catalogue::{Kind, Relation};
-use super::facts::BrokenKey;
+use super::facts::{Facts, LeftOut};
 use super::session::Session;
 use crate::drivers::Context;
 use crate::error::Result;
 
+/// How many functions and the like are named that are left out with what they need.
+const MOST: usize = 50;
+
 /// Looks for all of it.
-pub(super) fn warn(session: &mut Session, context: &Context, relations: &[Relation], broken: &[BrokenKey]) -> Result<()> {
-    for relation in relations {
+pub(super) fn warn(session: &mut Session, context: &Context, relations: &[Relation], facts: &Facts) -> Result<()> {
+    for relation in relations.iter().filter(|relation| relation.extension.is_none()) {
         if let Some(lacking) = &relation.lacks {
             let kind = if relation.kind == Kind::MaterializedView { "materialized view" } else { "view" };
-            context.warn(format!("the {kind} `{}` is left out, since it shows `{lacking}`, which is left out", relation.shown()));
+            context.warn(format!("the {kind} `{}` is left out, since it needs `{lacking}`, which is left out", relation.shown()));
         }
     }
-    for key in broken {
+    for LeftOut { what, needs, .. } in facts.left_out.iter().take(MOST) {
+        context.warn(format!("the {what} is left out, since it needs `{needs}`, which is left out"));
+    }
+    if let more @ 1.. = facts.left_out.len().saturating_sub(MOST) {
+        context.warn(format!("{more} more objects are left out, since they need what is left out"));
+    }
+    for key in &facts.broken_keys {
         context.warn(format!(
             "the foreign key `{}` of `{}.{}` refers to `{}`, which is left out with its rows: a restore leaves the key out",
             key.constraint, key.schema, key.table, key.refers_to
