@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dr_host_tests::host::{Ended, Host};
-use dr_host_tests::postgres::Server;
+use dr_host_tests::postgres::{Options, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -96,6 +96,45 @@ fn a_table_that_is_dropped_while_its_lock_is_waited_for_is_no_error() {
     });
     let listed = host.run(["list", "--entries", "out.zip"]).expect(0);
     assert!(!listed.stdout.contains("orders"), "{listed}");
+}
+
+/// Tables change their names while the dump waits for their locks: what it then reads is what they are called in its snapshot.
+#[test]
+fn tables_that_change_places_while_their_locks_are_waited_for_are_read_as_one_state() {
+    let server = shop(
+        "CREATE TABLE orders (what text); CREATE TABLE orders_new (what text); CREATE TABLE meta (v text);
+        INSERT INTO orders VALUES ('old'); INSERT INTO orders_new VALUES ('new'); INSERT INTO meta VALUES ('before')",
+    );
+    let (_directory, host) = host(&server, "postgres", "");
+    let mut application = server.client("shop");
+    application
+        .batch_execute(
+            "BEGIN; UPDATE meta SET v = 'after'; ALTER TABLE orders RENAME TO orders_old; ALTER TABLE orders_new RENAME TO orders",
+        )
+        .expect("it may");
+    thread::scope(|scope| {
+        let dump = scope.spawn(|| host.run(["dump", "out.zip"]));
+        let begun = Instant::now();
+        while server.ask("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted").as_deref() == Some("0") {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the dump does not wait");
+        }
+        application.batch_execute("COMMIT").expect("it may");
+        dump.join().expect("the dump ends").expect(0);
+    });
+    server.sql("postgres", "DROP DATABASE shop WITH (FORCE)");
+    server.create("shop", "TEMPLATE template0");
+    host.run(["restore", "out.zip"]).expect(0);
+    assert_eq!(server.ask("shop", "SELECT orders.what || ' ' || v FROM orders, meta").as_deref(), Some("new after"));
+}
+
+#[test]
+fn a_prepared_transaction_that_holds_a_lock_is_named() {
+    let server = Server::with(&Options { settings: "max_prepared_transactions = 2\n".to_owned(), ..Options::default() });
+    server.create("shop", "");
+    server.sql("shop", "CREATE TABLE orders (a int)");
+    server.sql("shop", "BEGIN; ALTER TABLE orders ADD COLUMN b int; PREPARE TRANSACTION 'half'");
+    let (directory, host) = host(&server, "postgres", "lock_timeout = \"300ms\"\n");
+    failed(&directory, host.run(["dump", "out.zip"]), &["locked: public.orders by a prepared transaction", "pg_prepared_xacts"]);
 }
 
 /// Runs a statement in a session of its own, and returns when it waits for a lock.

@@ -126,3 +126,47 @@ fn what_cannot_be_chosen_is_told() {
     let ended = shop.restore("--only database:public.orders").expect(1);
     assert!(ended.stderr.contains("public.orders: it lacks `total`"), "{ended}");
 }
+
+#[test]
+fn a_partitioned_table_is_what_it_was_whatever_became_of_its_partitions() {
+    let shop = Shop::new();
+    let new = "CREATE TABLE log_newest PARTITION OF log FOR VALUES FROM ('2030-01-01') TO (MAXVALUE); INSERT INTO log VALUES ('2031-01-01', 'new')";
+    shop.server.sql(
+        "shop",
+        "DELETE FROM log; DROP TABLE log_new; CREATE TABLE log_new PARTITION OF log FOR VALUES FROM ('2020-01-01') TO ('2030-01-01')",
+    );
+    shop.server.sql("shop", new);
+    let refused = shop.restore("--only database:public.log").expect(1);
+    assert!(refused.stderr.contains("public.log_newest: it has rows, and the archive has no such partition"), "{refused}");
+    shop.restore("--only database:public.log --truncate --yes").expect(0);
+    assert_eq!(shop.ask("SELECT count(*) || ' ' || max(at) FROM log"), "900 2021-06-19");
+    shop.server.sql("shop", "DROP TABLE log_old");
+    let ended = shop.restore("--only database:public.log --truncate --yes").expect(0);
+    assert!(ended.stderr.contains("`public.log_old` was made with its columns and rows alone"), "{ended}");
+    assert_eq!(shop.ask("SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM log_old)"), "900");
+}
+
+/// Rows may refer to others that come later: of their own table, of another, in a circle.
+#[test]
+fn foreign_keys_hold_in_the_end_and_are_then_what_they_were() {
+    let (server, place) = (Server::start(), tempfile::tempdir().expect("a directory"));
+    server.create("shop", "");
+    server.sql(
+        "shop",
+        "CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree, pad text);
+         INSERT INTO tree SELECT g, 2001 - g, repeat('x', 300) FROM generate_series(1, 2000) g;
+         CREATE TABLE a_child (id int PRIMARY KEY, z int); CREATE TABLE z_parent (id int PRIMARY KEY, a int REFERENCES a_child);
+         INSERT INTO a_child VALUES (1, 1); INSERT INTO z_parent VALUES (1, 1); ALTER TABLE a_child ADD CONSTRAINT to_z FOREIGN KEY (z) REFERENCES z_parent;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a trigger ran'; END $$;
+         CREATE TRIGGER refuse BEFORE TRUNCATE ON tree EXECUTE FUNCTION refuse()",
+    );
+    let host = host(place.path(), &server, "shop", "shop", "part_size = \"8kB\"\n");
+    host.run(["dump", "out.zip"]).expect(0);
+    server.sql("shop", "UPDATE tree SET up = NULL; UPDATE a_child SET z = NULL");
+    let restore =
+        "restore --truncate --yes --only database:public.tree --only database:public.a_child --only database:public.z_parent out.zip";
+    host.run(restore.split(' ')).expect(0);
+    let rows = "SELECT (SELECT count(up) FROM tree) || ' ' || (SELECT count(z) FROM a_child) || ' ' || (SELECT count(*) FROM z_parent)";
+    assert_eq!(server.ask("shop", rows).as_deref(), Some("2000 1 1"));
+    assert_eq!(server.ask("shop", "SELECT count(*)::text FROM pg_constraint WHERE condeferrable").as_deref(), Some("0"));
+}

@@ -236,3 +236,33 @@ fn roles_that_only_the_database_itself_names_are_missed_before_it_is_dropped() {
     let setting = "SELECT setconfig[1] FROM pg_db_role_setting WHERE setrole = 'reporter'::regrole";
     assert_eq!(other.ask("shop", setting).as_deref(), Some("work_mem=8MB"));
 }
+
+/// What the server would refuse at `DROP DATABASE` is told before any set is touched.
+#[test]
+fn subscriptions_and_slots_that_are_in_the_way_are_named() {
+    let server = Server::with(&Options { settings: "wal_level = logical\n".to_owned(), ..Options::default() });
+    let place = tempfile::tempdir().expect("a directory");
+    let host = changed(&server, place.path());
+    server.sql("shop", "CREATE SUBSCRIPTION feed CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)");
+    let refused = host.run(["restore", "--recreate", "--yes", "out.zip"]).expect(1);
+    assert!(refused.stderr.contains("has subscriptions, and cannot be dropped: feed"), "{refused}");
+    server.sql("shop", "DROP SUBSCRIPTION feed");
+    server.sql("shop", "SELECT pg_create_logical_replication_slot('idle', 'test_decoding')");
+    let ended = host.run(["restore", "--recreate", "--yes", "out.zip"]).expect(0);
+    assert!(ended.stderr.contains("replication slots of the database `shop` go with it: idle"), "{ended}");
+}
+
+/// An owner's restore ends with all that it may set, and says what it may not.
+#[test]
+fn settings_that_the_role_may_not_make_do_not_hinder_the_others() {
+    let (server, place) = (Server::start(), tempfile::tempdir().expect("a directory"));
+    server.sql(SUPERUSER, "CREATE ROLE keeper LOGIN CREATEDB");
+    server.create("shop", "OWNER keeper CONNECTION LIMIT 5");
+    server.sql(SUPERUSER, "ALTER DATABASE shop SET session_replication_role = 'origin'; ALTER DATABASE shop SET work_mem = '9MB'; COMMENT ON DATABASE shop IS 'hello'");
+    let host = dr_host_tests::host::Host::configured(place.path(), &configuration(&server.url_as("keeper", "shop"), ""));
+    host.run(["dump", "out.zip"]).expect(0);
+    let ended = host.run(["restore", "--recreate", "--yes", "out.zip"]).expect(0);
+    assert!(ended.stderr.contains("SET \"session_replication_role\" TO 'origin'"), "{ended}");
+    let database = "SELECT datconnlimit || ' ' || shobj_description(oid, 'pg_database') || ' ' || current_setting('work_mem') FROM pg_database WHERE datname = 'shop'";
+    assert_eq!(server.ask("shop", database).as_deref(), Some("5 hello 9MB"));
+}

@@ -1,10 +1,10 @@
 //! The relations of a database as its catalogues have them in the snapshot: which there are, which may be read, which columns
 //! COPY takes, how large they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::session::{Session, shown};
-use super::settings::Choice;
+use super::settings::{Choice, CopyFormat};
 use crate::drivers::Context;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -17,6 +17,8 @@ pub(super) struct Relation {
     pub(super) kind: Kind,
     /// Of a sequence, the schema and name of the table to whose column it belongs.
     owner: Option<(String, String)>,
+    /// Of a partition, the schemas and names of the tables that it is a part of.
+    ancestors: Vec<(String, String)>,
     /// The extension that it belongs to.
     pub(super) extension: Option<String>,
     /// Of an extension's configuration table, the condition that its dumped rows meet; empty for all of them.
@@ -49,6 +51,11 @@ pub(super) struct Table {
     pub(super) name: String,
     /// The columns that COPY takes: no dropped ones, no generated ones.
     pub(super) columns: Vec<String>,
+    /// Whether its rows go as text whatever is chosen: in binary they would hold OIDs, which are others in another database, or its
+    /// types have no binary form.
+    pub(super) as_text: bool,
+    /// The tables that it is a part of, `schema.name`.
+    pub(super) partition_of: Vec<String>,
     /// Which rows, where not all of them: an SQL condition.
     pub(super) condition: Option<String>,
     /// The blocks of its heap, where it can be read by ranges of them, else 0.
@@ -62,8 +69,10 @@ pub(super) struct Table {
 pub(super) enum Fate {
     /// Definition and rows.
     Whole,
-    /// Its definition alone.
+    /// Its definition, which is all that there is.
     Definition,
+    /// Its definition alone, since `exclude_data` names it.
+    Bare,
     /// Nothing.
     Out,
 }
@@ -76,23 +85,33 @@ impl Relation {
 
     /// What becomes of it.
     pub(super) fn fate(&self, choice: &Choice) -> Fate {
-        // A sequence comes and goes with its table.
+        // A sequence comes and goes with its table, a partition with what it is a part of.
         let (schema, name) = self.owner.as_ref().map_or((&self.schema, &self.name), |(schema, name)| (schema, name));
-        let named = |patterns: &[super::pattern::Pattern]| patterns.iter().any(|pattern| pattern.matches(schema, name));
+        let names = || self.ancestors.iter().map(|(schema, name)| (schema, name)).chain([(schema, name)]);
+        let named = |patterns: &[super::pattern::Pattern]| {
+            patterns.iter().any(|pattern| names().any(|(schema, name)| pattern.matches(schema, name)))
+        };
         let is_included = choice.include.is_empty() || named(&choice.include);
         let is_extensions_own = self.extension.is_some() && self.condition.is_none();
         if !is_included || named(&choice.exclude) || is_extensions_own || self.lacks.is_some() {
             return Fate::Out;
         }
-        if self.kind != Kind::Table || named(&choice.exclude_data) { Fate::Definition } else { Fate::Whole }
+        if named(&choice.exclude_data) {
+            Fate::Bare
+        } else if self.kind == Kind::Table {
+            Fate::Whole
+        } else {
+            Fate::Definition
+        }
     }
 }
 
+/// These functions answer for now, and of what was dropped since the snapshot with NULL: that is noticed when it is locked.
 const RELATIONS: &str = "
     SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, x.extname::text, k.condition,
            coalesce(has_schema_privilege(n.oid, 'USAGE')
-               AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END, false),
-           CASE WHEN c.relrowsecurity THEN coalesce(row_security_active(c.oid), true) ELSE false END,
+               AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END, true),
+           CASE WHEN c.relrowsecurity THEN coalesce(row_security_active(c.oid), false) ELSE false END,
            CASE WHEN current_setting('server_version_num')::int < 140000 THEN false ELSE coalesce(a.amname = 'heap', false) END,
            o.schema, o.name
     FROM pg_class c
@@ -135,8 +154,16 @@ pub(super) fn check_names(session: &mut Session, context: &Context) -> Result<()
 
 /// All relations that are not the system's own, in the order of their names.
 pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<Relation>> {
+    const ANCESTORS: &str = "
+        SELECT c.oid, n.nspname::text, a.relname::text
+        FROM pg_class c, pg_partition_ancestors(c.oid) AS p (relation), pg_class a, pg_namespace n
+        WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f') AND a.oid = p.relation AND a.oid <> c.oid AND n.oid = a.relnamespace";
+    let mut ancestors: HashMap<u32, Vec<(String, String)>> = HashMap::new();
+    for row in session.rows(context, || "cannot list the partitions", ANCESTORS, &[])? {
+        ancestors.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+    }
     let rows = session.rows(context, || "cannot list the tables", RELATIONS, &[])?;
-    let relation = |row: &postgres::Row| {
+    let mut relation = |row: &postgres::Row| {
         Some(Relation {
             oid: row.get(0),
             schema: row.get(1),
@@ -157,14 +184,22 @@ pub(super) fn relations(session: &mut Session, context: &Context) -> Result<Vec<
             lacks: None,
             is_heap: row.get(8),
             owner: row.get::<_, Option<String>>(9).zip(row.get(10)),
+            ancestors: ancestors.remove(&row.get(0)).unwrap_or_default(),
         })
     };
-    Ok(rows.iter().filter_map(relation).collect())
+    Ok(rows.iter().filter_map(&mut relation).collect())
 }
 
 /// The tables whose rows are copied, with what COPY needs to know of them. They must be locked: their sizes are those of now.
-pub(super) fn tables(session: &mut Session, context: &Context, relations: &[Relation], version: u32) -> Result<Vec<Table>> {
+pub(super) fn tables(
+    session: &mut Session,
+    context: &Context,
+    relations: &[Relation],
+    version: u32,
+    format: CopyFormat,
+) -> Result<Vec<Table>> {
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
+    let as_text = if format == CopyFormat::Binary { without_binary(session, context, &oids, version)? } else { HashSet::new() };
     let mut columns = columns(session, context, &oids, version)?;
     let mut sizes = sizes(session, context, &oids)?;
     let table = |relation: &Relation| {
@@ -173,6 +208,8 @@ pub(super) fn tables(session: &mut Session, context: &Context, relations: &[Rela
             schema: relation.schema.clone(),
             name: relation.name.clone(),
             columns: columns.remove(&relation.oid).unwrap_or_default(),
+            as_text: as_text.contains(&relation.oid),
+            partition_of: relation.ancestors.iter().map(|(schema, name)| format!("{schema}.{name}")).collect(),
             condition: relation.condition.clone().filter(|condition| !condition.is_empty()),
             // The rows of one that has foreign keys already when it is filled must come at once.
             blocks: if relation.is_heap && relation.extension.is_none() { heap } else { 0 },
@@ -180,6 +217,26 @@ pub(super) fn tables(session: &mut Session, context: &Context, relations: &[Rela
         }
     };
     Ok(relations.iter().map(table).collect())
+}
+
+/// The tables with columns that binary does not carry to another database: references to objects by OID, types without a binary
+/// form, arrays and composite types of types that users made, since these carry the OIDs of what they are made of.
+fn without_binary(session: &mut Session, context: &Context, oids: &[u32], version: u32) -> Result<HashSet<u32>> {
+    let multirange = if version >= 140_000 { "OR r.rngmultitypid = t.oid" } else { "" };
+    let sql = format!(
+        "WITH RECURSIVE held (relation, type, is_inner) AS (
+            SELECT attrelid, atttypid, false FROM pg_attribute WHERE attrelid = ANY ($1) AND attnum > 0 AND NOT attisdropped
+            UNION SELECT h.relation, x.type, x.is_inner OR h.is_inner FROM held h JOIN pg_type t ON t.oid = h.type CROSS JOIN LATERAL (
+                SELECT t.typelem, true WHERE t.typelem <> 0
+                UNION ALL SELECT t.typbasetype, false WHERE t.typbasetype <> 0
+                UNION ALL SELECT a.atttypid, true FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+                UNION ALL SELECT r.rngsubtype, false FROM pg_range r WHERE r.rngtypid = t.oid {multirange}) x (type, is_inner))
+         SELECT DISTINCT h.relation FROM held h JOIN pg_type t ON t.oid = h.type
+         WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typname ~ '^reg' OR t.typsend = 0 OR t.typreceive = 0
+            OR h.is_inner AND t.oid >= 16384"
+    );
+    let rows = session.rows(context, || "cannot look at the types of the columns", &sql, &[&oids])?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 fn columns(session: &mut Session, context: &Context, oids: &[u32], version: u32) -> Result<HashMap<u32, Vec<String>>> {
@@ -206,14 +263,16 @@ fn sizes(session: &mut Session, context: &Context, oids: &[u32]) -> Result<HashM
     Ok(rows.iter().map(|row| (row.get(0), (number(row, 1), number(row, 2)))).collect())
 }
 
-/// Tables that were rewritten or dropped after the snapshot was taken and before they were locked: the snapshot would see them
-/// empty.
+/// Tables that were rewritten or dropped after the snapshot was taken and before they were locked, which the snapshot would see
+/// empty; and those that got other names, so that others were locked.
 pub(super) fn rewritten(session: &mut Session, context: &Context, relations: &[&Relation]) -> Result<bool> {
     // The catalogue is read in the snapshot, the function answers for now.
     const REWRITTEN: &str = "
         SELECT count(*) FROM pg_class c
-        WHERE c.oid = ANY ($1) AND c.relkind = 'r' AND c.relfilenode <> 0
-          AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode";
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = ANY ($1)
+          AND (c.relkind = 'r' AND c.relfilenode <> 0 AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode
+               OR to_regclass(format('%I.%I', n.nspname, c.relname))::oid IS DISTINCT FROM c.oid)";
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let rows = session.rows(context, || "cannot compare the tables with the snapshot", REWRITTEN, &[&oids])?;
     Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) > 0))

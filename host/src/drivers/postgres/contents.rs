@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::parts;
+use super::settings::CopyFormat;
 use crate::archive::{Entry, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::name::EntryName;
@@ -35,6 +36,12 @@ pub(super) struct Rows {
     pub(super) name: String,
     /// The columns that COPY was told.
     pub(super) columns: Vec<String>,
+    /// Its rows are text, although `copy_format` says that rows are binary.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) as_text: bool,
+    /// The tables that it is a part of, `schema.name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) partition_of: Vec<String>,
     /// The numbers of its parts that hold anything.
     pub(super) parts: Vec<u32>,
     /// The bytes of all parts.
@@ -42,6 +49,12 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// The statement that loads a part.
+    pub(super) fn copy_in(&self, facts: &Facts) -> String {
+        let format = if self.as_text { CopyFormat::Text } else { facts.copy_format };
+        parts::copy_in(&self.schema, &self.name, &self.columns, format, &facts.encoding)
+    }
+
     /// The names of its entries.
     pub(super) fn entries(&self) -> impl Iterator<Item = EntryName> {
         self.parts.iter().map(|number| parts::entry(&self.schema, &self.name, *number))

@@ -12,7 +12,7 @@ use super::parts::{self, Part};
 use super::programs;
 use super::schema::PgDump;
 use super::session::Session;
-use super::settings::Configured;
+use super::settings::{Configured, CopyFormat};
 use super::snapshot::{self, Snapshot};
 use super::team::Team;
 use super::warnings;
@@ -198,7 +198,9 @@ impl Shared<'_> {
 
     /// The statement that reads a part.
     fn sql(&self, part: &Part) -> String {
-        part.copy_out(&self.tables[part.table], self.settings.copy_format, self.encoding)
+        let table = &self.tables[part.table];
+        let format = if table.as_text { CopyFormat::Text } else { self.settings.copy_format };
+        part.copy_out(table, format, self.encoding)
     }
 
     /// The entry of a part.
@@ -225,6 +227,8 @@ impl Shared<'_> {
                 schema: table.schema.clone(),
                 name: table.name.clone(),
                 columns: table.columns.clone(),
+                as_text: table.as_text,
+                partition_of: table.partition_of.clone(),
                 parts: Vec::new(),
                 size: 0,
             })

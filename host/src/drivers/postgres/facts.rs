@@ -63,6 +63,9 @@ pub(super) struct Facts {
     /// What it needs of its server.
     #[serde(default)]
     pub(super) needs: Needs,
+    /// Whether there are partitioned tables.
+    #[serde(default)]
+    pub(super) has_partitions: bool,
     /// What is in the schema's entry and cannot be restored, since it needs what was left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) left_out: Vec<LeftOut>,
@@ -145,6 +148,7 @@ impl Facts {
             pg_dump: String::new(),
             broken_keys: Vec::new(),
             needs: Needs::read(session, context, is_partial)?,
+            has_partitions: false,
             left_out: Vec::new(),
         })
     }

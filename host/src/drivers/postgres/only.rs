@@ -2,13 +2,12 @@
 //!
 //! All tables are filled in one transaction: either all rows are there in the end, or everything is as it was.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use super::connection::Address;
 use super::contents::{Contents, Rows};
 use super::copier::Copier;
-use super::order;
-use super::parts;
 use super::pattern::Pattern;
 use super::session::{Session, literal, quoted};
 use super::settings::Configured;
@@ -19,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The tables whose rows are wanted, in the order in which they are filled.
 pub(super) struct Only {
     tables: Vec<Chosen>,
+    /// Partitions of chosen tables that the archive does not have, quoted: emptied with the others.
+    others: Vec<String>,
 }
 
 /// One of them.
@@ -42,9 +43,19 @@ impl Only {
     /// Finds the tables in the archive, and looks at those of the target; writes nothing.
     pub(super) fn prepare(session: &mut Session, context: &Context, contents: &Contents, items: &[String]) -> Result<Self> {
         let chosen = choose(session, context, contents, items)?;
-        let order = order::of_foreign_keys(session, context, &contents.tables).unwrap_or_default();
-        let mut tables = Vec::new();
+        let (mut tables, mut others) = (Vec::new(), Vec::new());
         let mut refused: Vec<(String, String)> = Vec::new();
+        for item in items {
+            for (schema, name) in partitions(session, context, item)? {
+                if !contents.tables.iter().any(|rows| rows.schema == schema && rows.name == name) {
+                    let quoted = format!("{}.{}", quoted(&schema), quoted(&name));
+                    if !context.restore.truncate && has_rows(session, context, &quoted)? {
+                        refused.push((format!("{schema}.{name}"), "it has rows, and the archive has no such partition".to_owned()));
+                    }
+                    others.push(quoted);
+                }
+            }
+        }
         for at in chosen {
             let rows = &contents.tables[at];
             match look(session, context, rows)? {
@@ -63,8 +74,7 @@ impl Only {
                 .hint("empty those that have rows with `--truncate`; the others must be as they were dumped");
             return Err(refused.into_iter().fold(error, |error, (table, why)| error.with(table, why)));
         }
-        tables.sort_by_key(|chosen| order.iter().position(|at| *at == chosen.at));
-        Ok(Self { tables })
+        Ok(Self { tables, others })
     }
 
     /// Whether tables must be made, from the schema's entry.
@@ -79,21 +89,26 @@ impl Only {
     pub(super) fn run(&self, settings: &Configured, context: &Context, contents: &Contents, source: &dyn Reader) -> Result<u64> {
         let copier = Copier::open(&settings.address, context, "SET client_min_messages = warning; BEGIN; SET CONSTRAINTS ALL DEFERRED;")?;
         let triggers = self.triggers(&settings.address, context, contents)?;
+        let keys = self.keys(&settings.address, context, contents)?;
         let tables: Vec<&Rows> = self.tables.iter().map(|chosen| &contents.tables[chosen.at]).collect();
-        if context.restore.truncate {
-            let names: Vec<String> = tables.iter().map(|rows| format!("ONLY {}", relation(rows))).collect();
-            let emptied = copier.execute(context, "cannot empty the tables", &format!("TRUNCATE {}", names.join(", ")));
-            emptied.map_err(|error| error.hint("name the tables that refer to these in `--only` too"))?;
-        }
         for rows in &tables {
             // What triggers did to the rows is in them already.
             copier.execute(context, "cannot switch triggers off", &format!("ALTER TABLE {} DISABLE TRIGGER USER", relation(rows)))?;
+        }
+        if context.restore.truncate {
+            let names: Vec<String> = tables.iter().map(|rows| relation(rows)).chain(self.others.iter().cloned()).collect();
+            let emptied = copier.execute(context, "cannot empty the tables", &format!("TRUNCATE ONLY {}", names.join(", ONLY ")));
+            emptied.map_err(|error| error.hint("name the tables that refer to these in `--only` too"))?;
+        }
+        for key in &keys {
+            // Rows may refer to such as come later, in another table or another part of their own.
+            copier.execute(context, "cannot defer a foreign key", &format!("{key} DEFERRABLE"))?;
         }
         let total = tables.iter().map(|rows| rows.size).sum();
         let (mut loaded, mut count) = (0, 0);
         for rows in &tables {
             let facts = &contents.facts;
-            let sql = parts::copy_in(&rows.schema, &rows.name, &rows.columns, facts.copy_format, &facts.encoding);
+            let sql = rows.copy_in(facts);
             for entry in rows.entries() {
                 let mut entry = source.open(&entry)?;
                 let size = entry.info().size;
@@ -102,10 +117,14 @@ impl Only {
                 context.progress(loaded, Some(total), Unit::Bytes);
             }
         }
+        copier.execute(context, "the rows do not fit the tables", "SET CONSTRAINTS ALL IMMEDIATE")?;
+        for key in &keys {
+            copier.execute(context, "cannot make a foreign key what it was", &format!("{key} NOT DEFERRABLE"))?;
+        }
         for sql in triggers {
             copier.execute(context, "cannot switch triggers on again", &sql)?;
         }
-        copier.execute(context, "the rows do not fit the tables", "SET CONSTRAINTS ALL IMMEDIATE; COMMIT")?;
+        copier.execute(context, "the rows do not fit the tables", "COMMIT")?;
         if settings.analyze {
             let names: Vec<String> = tables.iter().map(|rows| relation(rows)).collect();
             if let Err(error) = copier.execute(context, "cannot gather statistics", &format!("ANALYZE {}", names.join(", "))) {
@@ -115,6 +134,29 @@ impl Only {
         }
         copier.close();
         Ok(count)
+    }
+
+    /// The beginnings of statements that alter the foreign keys of the tables, as far as these cannot be deferred as they are. Of a
+    /// partition, the key is its parent's.
+    fn keys(&self, address: &Address, context: &Context, contents: &Contents) -> Result<Vec<String>> {
+        const KEYS: &str = "
+            WITH RECURSIVE key AS (
+                SELECT k.* FROM pg_constraint k WHERE contype = 'f' AND conrelid = pg_catalog.to_regclass($1)
+                UNION SELECT parent.* FROM pg_constraint parent JOIN key ON key.conparentid = parent.oid)
+            SELECT n.nspname::text, c.relname::text, k.conname::text
+            FROM key k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE k.conparentid = 0 AND NOT k.condeferrable AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'";
+        let (mut session, _) = Session::open(address, context)?;
+        let mut keys = BTreeSet::new();
+        for chosen in &self.tables {
+            let name = relation(&contents.tables[chosen.at]);
+            for row in session.rows(context, || "cannot list the foreign keys", KEYS, &[&name])? {
+                let (schema, table, key) = (quoted(row.get(0)), quoted(row.get(1)), quoted(row.get(2)));
+                keys.insert(format!("ALTER TABLE {schema}.{table} ALTER CONSTRAINT {key}"));
+            }
+        }
+        session.close()?;
+        Ok(keys.into_iter().collect())
     }
 
     /// What switches the triggers of the tables on again, each as it was.
@@ -138,6 +180,23 @@ impl Only {
         session.close()?;
         Ok(statements)
     }
+}
+
+/// The leaves of a partitioned table of the target; none where the item names none.
+fn partitions(session: &mut Session, context: &Context, item: &str) -> Result<Vec<(String, String)>> {
+    const PARTITIONS: &str = "
+        SELECT n.nspname::text, c.relname::text
+        FROM pg_partition_tree(pg_catalog.to_regclass($1)) t JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE t.isleaf AND t.level > 0 AND c.relkind = 'r'";
+    let Some((schema, name)) = item.split_once('.') else { return Ok(Vec::new()) };
+    let name = format!("{}.{}", quoted(schema), quoted(name));
+    let rows = session.rows(context, || format!("cannot list the partitions of `{item}`"), PARTITIONS, &[&name])?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn has_rows(session: &mut Session, context: &Context, table: &str) -> Result<bool> {
+    let some = session.rows(context, || format!("cannot look at {table}"), &format!("SELECT FROM ONLY {table} LIMIT 1"), &[])?;
+    Ok(!some.is_empty())
 }
 
 /// The arguments with which `pg_restore` makes an absent table: it takes the definition alone.
@@ -188,7 +247,7 @@ fn choose(session: &mut Session, context: &Context, contents: &Contents, items: 
 fn matching(session: &mut Session, context: &Context, contents: &Contents, item: &str) -> Result<Vec<usize>> {
     let all = || contents.tables.iter().enumerate();
     let places = |wanted: &dyn Fn(&Rows) -> bool| -> Vec<usize> { all().filter(|(_, rows)| wanted(rows)).map(|(at, _)| at).collect() };
-    let exact = places(&|rows| rows.shown() == item);
+    let exact = places(&|rows| rows.shown() == item || rows.partition_of.iter().any(|table| table == item));
     if !exact.is_empty() {
         return Ok(exact);
     }
@@ -198,14 +257,8 @@ fn matching(session: &mut Session, context: &Context, contents: &Contents, item:
             return Ok(matched);
         }
     }
-    let Some((schema, name)) = item.split_once('.') else { return Ok(Vec::new()) };
-    const PARTS: &str = "
-        SELECT n.nspname::text, c.relname::text
-        FROM pg_partition_tree(pg_catalog.to_regclass($1)) t JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE t.isleaf";
-    let name = format!("{}.{}", quoted(schema), quoted(name));
-    let parts = session.rows(context, || format!("cannot list the partitions of `{item}`"), PARTS, &[&name])?;
-    let parts: Vec<(String, String)> = parts.iter().map(|row| (row.get(0), row.get(1))).collect();
+    // Tables that are parts of one in the target may have been none when they were dumped.
+    let parts = partitions(session, context, item)?;
     Ok(places(&|rows| parts.iter().any(|(schema, name)| *schema == rows.schema && *name == rows.name)))
 }
 
@@ -219,10 +272,7 @@ fn look(session: &mut Session, context: &Context, rows: &Rows) -> Result<Option<
     let found = session.rows(context, what, TABLE, &[&rows.schema, &rows.name])?;
     let Some(row) = found.first() else { return Ok(None) };
     let kind: String = row.get(0);
-    let has_rows = kind == "r" && {
-        let some = session.rows(context, what, &format!("SELECT FROM ONLY {} LIMIT 1", relation(rows)), &[])?;
-        !some.is_empty()
-    };
+    let has_rows = kind == "r" && has_rows(session, context, &relation(rows))?;
     Ok(Some(Found { kind, columns: row.get(1), has_rows }))
 }
 

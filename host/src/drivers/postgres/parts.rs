@@ -110,7 +110,16 @@ mod tests {
     use super::*;
 
     fn table(name: &str, blocks: u64, size: u64) -> Table {
-        Table { schema: "public".into(), name: name.into(), columns: vec!["id".into(), "a\"b".into()], condition: None, blocks, size }
+        Table {
+            schema: "public".into(),
+            name: name.into(),
+            columns: vec!["id".into(), "a\"b".into()],
+            as_text: false,
+            partition_of: Vec::new(),
+            condition: None,
+            blocks,
+            size,
+        }
     }
 
     #[test]

@@ -17,10 +17,11 @@ const LISTS: [&str; 6] = [
     "unix_socket_directories",
 ];
 
-/// Applies all of it to a database that was made anew: what cannot be applied is an error.
+/// Applies all of it to a database that was made anew: what cannot be applied is an error, but for what [`apply_some`] applies.
 pub(super) fn apply_all(session: &mut Session, settings: &Configured, context: &Context, facts: &Facts) -> Result<()> {
     let database = quoted(settings.address.database());
-    let mut statements = common(&database, facts);
+    apply_some(session, settings, context, facts)?;
+    let mut statements = Vec::new();
     if facts.connection_limit >= 0 {
         statements.push(format!("ALTER DATABASE {database} CONNECTION LIMIT {}", facts.connection_limit));
     }

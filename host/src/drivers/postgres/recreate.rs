@@ -106,8 +106,9 @@ fn may(session: &mut Session, settings: &Configured, context: &Context, facts: &
     let denied = |why: String, hint: String| Err(Error::new(ErrorKind::PermissionDenied, why).hint(hint));
     const DATABASE: &str = "
         SELECT pg_get_userbyid(datdba)::text, pg_has_role(datdba, 'USAGE'), datistemplate,
-               (SELECT count(*) FROM pg_prepared_xacts WHERE database = datname)
-        FROM pg_database WHERE datname = $1";
+               (SELECT count(*) FROM pg_prepared_xacts WHERE database = datname),
+               (SELECT array_agg(subname::text ORDER BY subname) FROM pg_subscription WHERE subdbid = d.oid)
+        FROM pg_database d WHERE datname = $1";
     if let Some(row) = session.rows(context, what, DATABASE, &[&database])?.first() {
         let (owner, is_owner): (String, bool) = (row.get(0), row.get(1));
         if !is_super && !is_owner {
@@ -129,6 +130,19 @@ fn may(session: &mut Session, settings: &Configured, context: &Context, facts: &
             let why = format!("the database `{database}` has prepared transactions, and cannot be dropped");
             return denied(why, "commit or roll them back (`pg_prepared_xacts`)".to_owned());
         }
+        if let Some(subscriptions) = row.get::<_, Option<Vec<String>>>(4) {
+            let why = format!("the database `{database}` has subscriptions, and cannot be dropped: {}", subscriptions.join(", "));
+            return denied(why, "drop them there first (`DROP SUBSCRIPTION`); the archive's are made again, disabled".to_owned());
+        }
+        let (used, unused) = slots(session, context, database)?;
+        if !used.is_empty() {
+            let why =
+                format!("the database `{database}` has replication slots that are in use, and cannot be dropped: {}", used.join(", "));
+            return denied(why, "stop what reads them (`pg_replication_slots`)".to_owned());
+        }
+        if !unused.is_empty() {
+            context.warn(format!("replication slots of the database `{database}` go with it: {}", unused.join(", ")));
+        }
     }
     if !is_super && !may_create {
         let why = format!("`{role}` may not make databases, and so cannot make `{database}` anew");
@@ -143,6 +157,14 @@ fn may(session: &mut Session, settings: &Configured, context: &Context, facts: &
         }
     }
     Ok(())
+}
+
+/// The logical replication slots of a database: those in use, and the others.
+fn slots(session: &mut Session, context: &Context, database: &str) -> Result<(Vec<String>, Vec<String>)> {
+    const SLOTS: &str = "SELECT slot_name::text, active FROM pg_replication_slots WHERE database = $1 ORDER BY 1";
+    let rows = session.rows(context, || "cannot look for replication slots", SLOTS, &[&database])?;
+    let named = |active: bool| rows.iter().filter(|row| row.get::<_, bool>(1) == active).map(|row| row.get(0)).collect();
+    Ok((named(true), named(false)))
 }
 
 /// The role that the new database is to belong to; none is who makes it.

@@ -15,7 +15,6 @@ use super::copier::Copier;
 use super::facts::Facts;
 use super::only::{self, Only};
 use super::order;
-use super::parts;
 use super::programs::{self, Program};
 use super::properties;
 use super::recreate;
@@ -55,6 +54,14 @@ enum Extent {
     Whole { by_superuser: bool },
     /// The rows of these tables.
     Tables(Only),
+}
+
+/// Lists for `pg_restore`.
+struct Lists {
+    /// What is restored before the rows and between them and the last.
+    early: NamedTempFile,
+    /// What comes then, one list after the other, and whether the entries of each may be restored side by side.
+    last: Vec<(NamedTempFile, bool)>,
 }
 
 /// One part to load.
@@ -108,17 +115,25 @@ impl Restore {
         let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, schema, arguments);
         let by_superuser = matches!(self.extent, Extent::Whole { by_superuser: true });
         let late_privileges = settings.privileges == Keep::Keep && !by_superuser;
-        let lists = self.lists(context, schema, late_privileges)?;
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        let extensions = extensions_of_others(&mut session, context)?;
+        session.close()?;
+        let lists = self.lists(context, schema, late_privileges, &extensions)?;
         let using = |list: &NamedTempFile| format!("--use-list={}", list.path().display());
-        let (early, last) = match &lists {
-            Some([early, last]) => (Some(using(early)), using(last)),
-            None => (None, "--section=post-data".to_owned()),
-        };
+        let early = lists.as_ref().map(|lists| using(&lists.early));
         let early: Vec<&str> = early.as_deref().into_iter().chain(late_privileges.then_some("--no-privileges")).collect();
         pg_restore(&[&early[..], &["--section=pre-data"]].concat())?;
         self.load_rows(settings, context, source)?;
         pg_restore(&[&early[..], &["--section=data"]].concat())?;
-        pg_restore(&[&last, &format!("--jobs={}", settings.jobs)])?;
+        let jobs = format!("--jobs={}", settings.jobs);
+        match &lists {
+            Some(lists) => {
+                for (list, together) in &lists.last {
+                    pg_restore(&[&using(list), if *together { &jobs } else { "--jobs=1" }])?;
+                }
+            }
+            None => pg_restore(&["--section=post-data", &jobs])?,
+        }
         let (mut session, _) = Session::open(&settings.address, context)?;
         if settings.analyze
             && let Err(error) = session.execute(context, || "cannot gather statistics", &format!("{SETTINGS} ANALYZE"))
@@ -164,11 +179,12 @@ impl Restore {
     ///
     /// Left out is what needs what was left out of the dump. With `late_privileges`, all of them come last: as in a restore by
     /// `pg_restore` alone they come after the rows, since an owner may have taken from itself what it takes to load them.
-    fn lists(&self, context: &Context, schema: &File, late_privileges: bool) -> Result<Option<[NamedTempFile; 2]>> {
+    /// Comments on the extensions of others can only be made by them.
+    fn lists(&self, context: &Context, schema: &File, late_privileges: bool, extensions: &[String]) -> Result<Option<Lists>> {
         let facts = &self.contents.facts;
         let keys = facts.broken_keys.iter().map(|key| (PG_CONSTRAINT, key.oid));
         let left_out: HashSet<(u32, u32)> = facts.left_out.iter().map(|object| (object.catalogue, object.oid)).chain(keys).collect();
-        if left_out.is_empty() && !late_privileges {
+        if left_out.is_empty() && extensions.is_empty() && !late_privileges && !facts.has_partitions {
             return Ok(None);
         }
         let list = |which: &str| -> Result<Toc> {
@@ -179,9 +195,11 @@ impl Restore {
         };
         let post_data = list("--section=post-data")?;
         // With what each entry depends on; and then of all sections, whatever is asked for.
-        let all = || list("--verbose").map(|toc| toc.without(&left_out));
+        let all = || list("--verbose").map(|toc| toc.without(&left_out, extensions));
         let last = if late_privileges { all()?.privileges_and(&post_data) } else { all()?.only(&post_data) };
-        Ok(Some([all()?.write()?, last.write()?]))
+        let pieces = if facts.has_partitions { last.pieces() } else { vec![(last, true)] };
+        let last = pieces.into_iter().map(|(piece, together)| Ok((piece.write()?, together))).collect::<Result<_>>()?;
+        Ok(Some(Lists { early: all()?.write()?, last }))
     }
 
     fn load_rows(&self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<()> {
@@ -229,7 +247,7 @@ impl Restore {
 
     fn load(&self, copier: &Copier, context: &Context, source: &dyn Reader, load: &Load) -> Result<()> {
         let (table, facts) = (&self.contents.tables[load.table], &self.contents.facts);
-        let sql = parts::copy_in(&table.schema, &table.name, &table.columns, facts.copy_format, &facts.encoding);
+        let sql = table.copy_in(facts);
         let what = || format!("cannot load the rows of `{}`", table.shown());
         copier.copy_in(context, &sql, &what, &mut *source.open(&load.name)?).map(|_rows| ())
     }
@@ -266,6 +284,13 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
     session.close()?;
     facts.needs.judge(context, &server, missing)?;
     Ok(Extent::Whole { by_superuser: role.first().is_some_and(|row| row.get(0)) })
+}
+
+/// The extensions that are there already and belong to roles that this one is no member of.
+fn extensions_of_others(session: &mut Session, context: &Context) -> Result<Vec<String>> {
+    const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')";
+    let rows = session.rows(context, || "cannot list the extensions", EXTENSIONS, &[])?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Rows in binary are as one major version has them in memory.

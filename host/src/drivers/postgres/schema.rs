@@ -35,11 +35,16 @@ impl PgDump {
         choice: &Choice,
         encoding: &str,
     ) -> Result<Self> {
-        let mut options = Vec::new();
+        // What else it would write in, and read these options in, is what the database, the role or the URL sets for clients.
+        let mut options = vec![("--encoding=", encoding.to_owned())];
         // Of what is neither a sequence nor a materialized view, it has nothing to dump but rows.
         let has_no_rows = |relation: &&Relation| matches!(relation.kind, Kind::Sequence | Kind::MaterializedView);
         let rows = relations.iter().filter(|relation| has_no_rows(relation) || relation.kind == Kind::Table);
-        for pattern in exact::relations(rows.map(|relation| named(relation, relation.kind == Kind::Table))) {
+        let comes_without = |relation: &Relation| match relation.kind {
+            Kind::MaterializedView => relation.fate(choice) == Fate::Bare,
+            kind => kind == Kind::Table,
+        };
+        for pattern in exact::relations(rows.map(|relation| named(relation, comes_without(relation)))) {
             options.push(("--exclude-table-data=", pattern));
         }
         options.extend(chosen(relations, schemas, choice));

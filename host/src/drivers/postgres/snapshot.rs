@@ -78,7 +78,8 @@ impl Snapshot {
 
     /// The tables whose rows are copied, and how large they are.
     pub(super) fn tables(&mut self, context: &Context) -> Result<Vec<Table>> {
-        catalogue::tables(&mut self.session, context, &self.copied, self.facts.server_version)
+        let Facts { server_version, copy_format, .. } = self.facts;
+        catalogue::tables(&mut self.session, context, &self.copied, server_version, copy_format)
     }
 
     /// The session in whose transaction the snapshot holds.
@@ -117,14 +118,18 @@ impl Taken {
         check_patterns(&relations, &schemas, &settings.choice)?;
         let left_out = dependents::follow(session, context, &mut relations, &settings.choice)?;
         let dumped: Vec<&Relation> = relations.iter().filter(|relation| relation.fate(&settings.choice) != Fate::Out).collect();
+        if dumped.is_empty() && !settings.choice.include.is_empty() {
+            let error = Error::new(ErrorKind::InvalidConfig, "`include` and `exclude` leave nothing to dump");
+            return Err(error.hint("views need the tables that they show; leave the set out with `--skip` if nothing is wanted").into());
+        }
         let copied: Vec<&Relation> = dumped.iter().copied().filter(|relation| relation.fate(&settings.choice) == Fate::Whole).collect();
         check_readable(&dumped, &copied)?;
         let locked: Vec<&Relation> =
             dumped.iter().copied().filter(|relation| matches!(relation.kind, Kind::Table | Kind::Partitioned)).collect();
         lock(session, context, &locked, settings.lock_timeout)?;
-        if catalogue::rewritten(session, context, &copied)? {
+        if catalogue::rewritten(session, context, &locked)? {
             return Err(Failed::Moved(
-                Error::new(ErrorKind::Unavailable, "tables are rewritten or dropped faster than they can be locked")
+                Error::new(ErrorKind::Unavailable, "tables are rewritten, renamed or dropped faster than they can be locked")
                     .hint("dump when no migration is running")
                     .retryable(),
             ));
@@ -137,6 +142,7 @@ impl Taken {
         )?;
         facts.broken_keys = broken_keys(session, context, &dumped, &copied)?;
         facts.left_out = left_out;
+        facts.has_partitions = dumped.iter().any(|relation| relation.kind == Kind::Partitioned);
         let copied = copied.into_iter().cloned().collect();
         Ok(Self { id, lsn: lsn.unwrap_or_default(), at, copied, facts, relations, schemas })
     }
@@ -223,7 +229,10 @@ fn blocked(session: &mut Session, context: &Context, relations: &[&Relation], pa
 /// The session of a row with its process, role, application and query from the second column on.
 fn who(row: &postgres::Row) -> String {
     let text = |at| row.get::<_, Option<&str>>(at).unwrap_or_default();
-    format!("process {} of role {} ({}): {}", row.get::<_, i32>(1), text(2), text(3), text(4))
+    match row.get::<_, Option<i32>>(1) {
+        Some(process) => format!("process {process} of role {} ({}): {}", text(2), text(3), text(4)),
+        None => "a prepared transaction: see `pg_prepared_xacts`".to_owned(),
+    }
 }
 
 /// Adds to an error who waits to alter tables, where anybody does. Such a session waits until the dump is over, and whoever asks
@@ -252,7 +261,9 @@ pub(super) fn naming_who_waits(address: &Address, context: &Context, error: Erro
 /// Foreign keys whose table is dumped and that refer to rows which are not.
 fn broken_keys(session: &mut Session, context: &Context, dumped: &[&Relation], copied: &[&Relation]) -> Result<Vec<BrokenKey>> {
     const KEYS: &str = "
-        SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, f.relname::text, k.conrelid, k.confrelid, f.relkind::text, k.oid
+        SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, f.relname::text, k.conrelid, k.confrelid, k.oid,
+               (SELECT array_agg(relid::oid) FROM pg_partition_tree(k.conrelid) WHERE isleaf),
+               (SELECT array_agg(relid::oid) FROM pg_partition_tree(k.confrelid) WHERE isleaf)
         FROM pg_constraint k
         JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
@@ -261,15 +272,18 @@ fn broken_keys(session: &mut Session, context: &Context, dumped: &[&Relation], c
     let (dumped, copied) = (known(dumped), known(copied));
     let rows = session.rows(context, || "cannot list the foreign keys", KEYS, &[])?;
     let is_broken = |row: &&postgres::Row| {
-        let (from, to, is_partitioned) = (row.get::<_, u32>(5), row.get::<_, u32>(6), row.get::<_, &str>(7) == "p");
-        let rows_are_lost = !is_partitioned && copied.contains(&from) && !copied.contains(&to);
+        let (from, to) = (row.get::<_, u32>(5), row.get::<_, u32>(6));
+        // A table that is not partitioned is its own only leaf, or has none, from server to server.
+        let leaves = |at: usize, table: u32| row.get::<_, Option<Vec<u32>>>(at).unwrap_or_else(|| vec![table]);
+        let has_rows = leaves(8, from).iter().any(|leaf| copied.contains(leaf));
+        let rows_are_lost = has_rows && !leaves(9, to).iter().all(|leaf| copied.contains(leaf));
         dumped.contains(&from) && (!dumped.contains(&to) || rows_are_lost)
     };
     Ok(rows
         .iter()
         .filter(is_broken)
         .map(|row| BrokenKey {
-            oid: row.get(8),
+            oid: row.get(7),
             schema: row.get(0),
             table: row.get(1),
             constraint: row.get(2),

@@ -43,10 +43,16 @@ impl Toc {
         Self(items)
     }
 
-    /// The entries but for these objects, and for what is said of them: comments, privileges, security labels.
-    pub(super) fn without(self, objects: &HashSet<(u32, u32)>) -> Self {
+    /// The entries but for these objects and what is said of them (comments, privileges, security labels), and the comments on these
+    /// extensions.
+    pub(super) fn without(self, objects: &HashSet<(u32, u32)>, extensions: &[String]) -> Self {
         let gone: HashSet<u32> = self.0.iter().filter(|item| objects.contains(&item.object)).map(|item| item.id).collect();
-        let goes = |item: &Item| gone.contains(&item.id) || item.says() && item.needs.iter().any(|id| gone.contains(id));
+        let comments: Vec<String> = extensions.iter().map(|name| format!("COMMENT - EXTENSION {name} ")).collect();
+        let goes = |item: &Item| {
+            gone.contains(&item.id)
+                || item.says() && item.needs.iter().any(|id| gone.contains(id))
+                || comments.iter().any(|comment| item.text().starts_with(comment))
+        };
         Self(self.0.into_iter().filter(|item| !goes(item)).collect())
     }
 
@@ -61,6 +67,21 @@ impl Toc {
     pub(super) fn only(self, last: &Toc) -> Self {
         let ids: HashSet<u32> = last.0.iter().map(|item| item.id).collect();
         Self(self.0.into_iter().filter(|item| ids.contains(&item.id)).collect())
+    }
+
+    /// The same in pieces, one to be restored after the other, and whether the entries of each may come side by side. `pg_restore
+    /// --jobs` has no eye for what one partition's trigger or index needs of another's: indexes and keys may come together, each
+    /// kind of other entries in its turn.
+    pub(super) fn pieces(self) -> Vec<(Toc, bool)> {
+        let mut pieces: Vec<(Toc, bool)> = Vec::new();
+        for item in self.0 {
+            let together = item.is_index_or_key();
+            match pieces.last_mut() {
+                Some((piece, before)) if *before == together || item.says() => piece.0.push(item),
+                _ => pieces.push((Self(vec![item]), together)),
+            }
+        }
+        pieces
     }
 
     /// A file for `--use-list`.
@@ -79,6 +100,13 @@ impl Item {
     /// What it is, with what follows.
     fn text(&self) -> &str {
         self.line.splitn(4, ' ').nth(3).unwrap_or_default()
+    }
+
+    fn is_index_or_key(&self) -> bool {
+        let text = self.text();
+        text.starts_with("INDEX ") && !text.starts_with("INDEX ATTACH ")
+            || text.starts_with("CONSTRAINT ")
+            || text.starts_with("FK CONSTRAINT ")
     }
 
     fn is_privilege(&self) -> bool {
@@ -125,7 +153,21 @@ mod tests {
     fn an_object_goes_with_what_is_said_of_it() {
         let toc = Toc::parse(LISTING);
         assert_eq!(ids(&toc), [215, 3301, 220, 3302, 3303, 221, 3100]);
-        assert_eq!(ids(&toc.without(&HashSet::from([(1255, 16402), (1259, 1)]))), [215, 3301, 221, 3100]);
+        assert_eq!(ids(&toc.without(&HashSet::from([(1255, 16402), (1259, 1)]), &[])), [215, 3301, 221, 3100]);
+    }
+
+    #[test]
+    fn comments_on_extensions_of_others_go() {
+        let listing = "3; 3079 5 EXTENSION - citext \n4; 0 0 COMMENT - EXTENSION citext \n5; 0 0 COMMENT - EXTENSION citext2 \n";
+        assert_eq!(ids(&Toc::parse(listing).without(&HashSet::new(), &["citext".to_owned()])), [3, 5]);
+    }
+
+    #[test]
+    fn what_needs_its_turn_gets_one() {
+        let listing = "1; 1259 1 INDEX a b c\n2; 0 0 COMMENT a INDEX b c\n3; 2606 1 CONSTRAINT a b c\n4; 0 0 INDEX ATTACH a b c\n5; 2620 1 TRIGGER a b c\n6; 2606 2 FK CONSTRAINT a b c\n";
+        let pieces = Toc::parse(listing).pieces();
+        let pieces: Vec<(Vec<u32>, bool)> = pieces.iter().map(|(piece, together)| (ids(piece), *together)).collect();
+        assert_eq!(pieces, [(vec![1, 2, 3], true), (vec![4, 5], false), (vec![6], true)]);
     }
 
     #[test]
