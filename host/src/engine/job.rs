@@ -74,14 +74,16 @@ impl Job<'_> {
         self.call(moment, &cancel, NOTHING, call)
     }
 
-    /// Calls `after_dump` or `after_restore` if its `before_*` was called. It is not told of requests to stop: it is what
-    /// cleans up after them. A failure is a finding where all else went well.
+    /// Calls `after_dump` or `after_restore` if its `before_*` was called. It is not told of a request to stop that came before, since
+    /// it is what cleans up after that; one that comes now is for it. A failure is a finding where all else went well.
     pub(super) fn after(&mut self, moment: Moment, ended: &Ended) {
         if !self.asked {
             return;
         }
         let ended = self.panicked.clone().map_or_else(|| ended.clone(), Ended::Trapped);
-        let called = self.call(moment, &Cancel::new(), NOTHING, |driver, context| match moment {
+        let interrupt = self.run.interrupt();
+        let cancel = if interrupt.is_cancelled() { Cancel::new() } else { interrupt.clone() };
+        let called = self.call(moment, &cancel, NOTHING, |driver, context| match moment {
             Moment::AfterRestore => driver.after_restore(context, &ended),
             _ => driver.after_dump(context, &ended),
         });
@@ -89,7 +91,10 @@ impl Job<'_> {
         let failure = self.failure(moment, &error);
         if ended == Ended::Ok {
             let (set, name) = (self.path.clone(), moment.to_string());
-            self.run.find(Finding { set, kind: FindingKind::AfterFailed, name, message: failure.message });
+            let details = failure.context.iter().map(|(key, value)| format!("; {key}: {value}")).collect::<String>();
+            let hint = failure.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let message = format!("{}{details}{hint}", failure.message);
+            self.run.find(Finding { set, kind: FindingKind::AfterFailed, name, message });
         } else {
             self.run.fail(failure);
         }

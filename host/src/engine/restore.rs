@@ -143,6 +143,7 @@ impl<'a> Restore<'a> {
 
     /// Says which sets are restored, which half done and which untouched.
     fn tell_states(&self) {
+        self.run.tell_cancelled();
         let mut parts = Vec::new();
         for (state, words) in [(SetState::Done, "restored"), (SetState::HalfDone, "half done"), (SetState::Untouched, "untouched")] {
             let summaries = self.sequence.iter().map(|set| lock(&self.summaries[*set]));

@@ -140,6 +140,20 @@ impl Run {
         self.fail(self.failure(None, None, error))
     }
 
+    /// Tells of what was kept back as merely cancelled, where no cause turned up: a driver said `cancelled` although nobody asked it to
+    /// stop. Then this is all that is known.
+    pub(super) fn tell_cancelled(&self) {
+        let mut failed = lock(&self.failed);
+        if failed.failures.is_empty()
+            && !self.interrupted(&failed)
+            && let Some(failure) = failed.cancelled.take()
+        {
+            failed.failures.push(failure.clone());
+            drop(failed);
+            self.emit(Event::Error { failure });
+        }
+    }
+
     /// Whether something failed in this way.
     pub(super) fn failed_of(&self, kind: ErrorKind) -> bool {
         lock(&self.failed).failures.iter().any(|failure| failure.kind == kind)
@@ -159,7 +173,10 @@ impl Run {
 
     /// Ends the run and says so.
     pub(super) fn finish(&self, whole: bool, archive: Option<ArchiveSummary>, sets: Vec<SetSummary>) -> Report {
-        let mut failed = std::mem::take(&mut *lock(&self.failed));
+        if !whole {
+            self.tell_cancelled();
+        }
+        let failed = std::mem::take(&mut *lock(&self.failed));
         let found = lock(&self.found);
         let findings = found.listed.len() as u64 + found.more;
         drop(found);
@@ -169,13 +186,6 @@ impl Run {
             false if self.interrupted(&failed) => RunOutcome::Interrupted,
             false => RunOutcome::Failed,
         };
-        if outcome == RunOutcome::Failed && failed.failures.is_empty() {
-            // A driver said `cancelled` although nobody asked it to stop: then this is all that is known of the cause.
-            if let Some(failure) = failed.cancelled.take() {
-                self.emit(Event::Error { failure: failure.clone() });
-                failed.failures.push(failure);
-            }
-        }
         let exit_code = exit_code(outcome, self.session.cancel.signal());
         let report = Report { outcome, exit_code, failures: failed.failures, findings, archive, sets };
         self.emit(Event::Finished {

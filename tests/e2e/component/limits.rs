@@ -74,10 +74,12 @@ fn the_total_time_ends_even_who_makes_progress() {
 
 #[test]
 fn an_interrupt_ends_a_guest_within_a_second() {
-    for guest in [Guest::new().body("dump", FOREVER), sleeper()] {
+    let guests =
+        [("dump", Guest::new().body("dump", FOREVER)), ("dump", sleeper()), ("after_dump", Guest::new().body("after-dump", FOREVER))];
+    for (moment, guest) in guests {
         let place = Place::new(&guest, "");
         let mut running = place.host.start(["dump", "--json", "out.zip"]);
-        running.until(|event| event["event"] == "moment" && event["moment"] == "dump");
+        running.until(|event| event["event"] == "moment" && event["moment"] == moment);
         thread::sleep(Duration::from_millis(100));
         let asked = Instant::now();
         kill_process(Pid::from_raw(running.id() as i32).expect("a process"), Signal::INT).expect("it can be asked");

@@ -114,12 +114,23 @@ fn an_after_dump_that_fails_leaves_the_archive_and_is_recorded_in_it() {
     assert_eq!(place.asked()[4..], ["b after_dump ok", "a after_dump ok"], "the others are released all the same");
 }
 
+/// What was left behind is named in the archive too: whoever cleans up needs the names.
+#[test]
+fn the_details_of_an_after_dump_that_fails_are_recorded() {
+    let place = Place::new();
+    let unlocking = place.fake("a").on("after_dump", |_| {
+        Err(Error::new(ErrorKind::Unavailable, "cannot unlock").with("lock", "orders").with("lock", "items").hint("run UNLOCK"))
+    });
+    place.dump(&mut tree(vec![unlocking.set()]));
+    assert_eq!(place.manifest().findings[0].message, "cannot unlock; lock: orders; lock: items (run UNLOCK)");
+}
+
 #[test]
 fn an_after_dump_that_panics_leaves_the_archive_too() {
     let place = Place::new();
     let report = place.dump(&mut tree(vec![place.fake("a").set(), place.fake("b").panicking("after_dump").set()]));
     assert_eq!(report.exit_code, 3);
-    assert_eq!(place.manifest().findings[0].message, "the driver panicked: out of wits");
+    assert!(place.manifest().findings[0].message.starts_with("the driver panicked: out of wits (this is a bug"));
     assert_eq!(place.asked()[4..], ["b after_dump ok", "a after_dump ok"]);
 }
 

@@ -158,6 +158,20 @@ fn a_driver_that_says_cancelled_although_nobody_asked_fails() {
     assert_eq!(place.asked()[2..], ["a after_dump failed"]);
 }
 
+/// Whoever cleans up after a request to stop is not told of it; a request that comes meanwhile is for it.
+#[test]
+fn an_interruption_reaches_who_cleans_up_only_if_it_comes_then() {
+    let place = Place::new();
+    let cancel = place.cancel.clone();
+    let interrupted = place.fake("b").on("after_dump", move |context| {
+        cancel.cancel_by_signal(2);
+        context.check()
+    });
+    let report = place.dump(&mut tree(vec![place.fake("a").set(), interrupted.set()]));
+    assert_eq!((report.outcome, report.exit_code), (RunOutcome::Interrupted, 130));
+    assert_eq!(place.asked()[4..], ["b after_dump ok", "a after_dump ok"], "the one after it cleans up undisturbed");
+}
+
 #[test]
 fn an_after_dump_that_fails_behind_a_failure_is_told_after_it() {
     let place = Place::new();

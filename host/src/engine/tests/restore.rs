@@ -95,6 +95,15 @@ fn a_failing_restore_tells_what_is_restored_half_done_and_untouched() {
 }
 
 #[test]
+fn a_restore_says_what_a_driver_says_that_was_not_asked_to_stop() {
+    let place = dumped(|place| tree(vec![place.fake("a").set()]));
+    let mut cancelling = tree(vec![place.fake("a").on("restore", |_| Err(Error::cancelled().hint("ask nobody"))).set()]);
+    let report = restore(&place, &mut cancelling);
+    assert_eq!(Place::told(&report), ["a (fake, restore): cancelled", "the restore did not reach its end; half done: `a`"]);
+    assert_eq!(report.failures[0].hint.as_deref(), Some("ask nobody"));
+}
+
+#[test]
 fn a_set_whose_driver_left_its_target_as_it_was_is_untouched() {
     let place = dumped(nested);
     let mut tree = nested(&place);
