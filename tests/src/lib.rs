@@ -7,4 +7,5 @@ pub mod postgres;
 pub mod published;
 pub mod redis;
 pub mod s3;
+pub mod tls;
 pub mod transcript;

@@ -10,8 +10,11 @@ use std::thread;
 
 use dr_host_tests::component::Guest;
 use dr_host_tests::host::Ended;
+use dr_host_tests::tls::SelfSigned;
 
-use self::attempts::{HOME, Outcome, STATUS, connecting, listing_variables, opening, reading_secret, requesting, resolving};
+use self::attempts::{
+    HOME, Outcome, STATUS, connecting, listing_variables, opening, reading_secret, requesting, requesting_over_tls, resolving,
+};
 use super::Place;
 
 /// The numbers of capabilities in the contract.
@@ -134,6 +137,19 @@ fn a_request_to_another_host_or_port_is_denied_and_the_grant_named() {
         assert!(ended.stderr.contains("HTTP-request-denied, as it should"), "{ended}");
     }
     assert!(server.accept().is_err(), "nobody came");
+}
+
+/// A server's certificate that nobody vouches for is an error that the component gets, and the run goes on as the component says.
+#[test]
+fn a_request_over_tls_to_a_server_that_nobody_vouches_for_is_an_error_of_the_components() {
+    let server = SelfSigned::start();
+    for host in ["localhost", "127.0.0.1"] {
+        let authority = format!("{host}:{}", server.port);
+        let guest = requesting_over_tls(&authority, Outcome::NotTrusted).needs(HTTP, "*", true);
+        let ended = Place::new(&guest, &format!("grant.http = [\"{authority}\"]\n")).dump().expect(1);
+        assert!(ended.stderr.contains("TLS-certificate-error, as it should"), "{ended}");
+        assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("trapped"), "{ended}");
+    }
 }
 
 /// A directory with a file, a secret beside it, and a link from the one to the other.

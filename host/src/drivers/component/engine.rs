@@ -24,6 +24,8 @@ pub(super) fn engine() -> Result<&'static Engine> {
     if let Some(engine) = ENGINE.get() {
         return Ok(engine);
     }
+    // The library that sends requests over TLS takes that of the process, and panics where there is none. Who came first chose it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let made = Engine::new(&config());
     let made = made.map_err(|why| Error::new(ErrorKind::Unsupported, format!("this machine cannot run components: {why:#}")))?;
     Ok(ENGINE.get_or_init(|| made))

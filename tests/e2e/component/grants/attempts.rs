@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     Denied,
     /// `invalid-argument`, of sockets.
     Invalid,
+    /// `TLS-certificate-error`.
+    NotTrusted,
     /// `HTTP-request-denied`.
     RequestDenied,
     /// `not-permitted`, of files.
@@ -28,6 +30,7 @@ fn trying(mut guest: Guest, attempt: &str, outcome: Outcome) -> Guest {
         Outcome::Allowed => (0, ""),
         Outcome::Denied => (2, "access-denied, as it should"),
         Outcome::Invalid => (4, "invalid-argument, as it should"),
+        Outcome::NotTrusted => (14, "TLS-certificate-error, as it should"),
         Outcome::RequestDenied => (16, "HTTP-request-denied, as it should"),
         Outcome::NotPermitted => (32, "not-permitted, as it should"),
         Outcome::Nothing => (200, "there is no directory, as it should"),
@@ -82,6 +85,19 @@ pub(crate) const STATUS: u16 = 418;
 
 /// Makes an HTTP request for `/answer`, and waits for the answer.
 pub(crate) fn requesting(authority: &str, outcome: Outcome) -> Guest {
+    requesting_by(HTTP, authority, outcome)
+}
+
+/// The schemes by their numbers in WASI.
+const HTTP: u8 = 0;
+const HTTPS: u8 = 1;
+
+/// The same over TLS.
+pub(crate) fn requesting_over_tls(authority: &str, outcome: Outcome) -> Guest {
+    requesting_by(HTTPS, authority, outcome)
+}
+
+fn requesting_by(scheme: u8, authority: &str, outcome: Outcome) -> Guest {
     let mut guest = Guest::new().imports(
         "import wasi:io/poll@0.2.0; import wasi:http/types@0.2.0; import wasi:http/outgoing-handler@0.2.0;",
         r#"(import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
@@ -102,7 +118,7 @@ pub(crate) fn requesting(authority: &str, outcome: Outcome) -> Guest {
     let guest = guest.functions(&format!(
         r#"(func $request (result i32) (local $it i32)
              (local.set $it (call $new_request (call $headers)))
-             (drop (call $set_scheme (local.get $it) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+             (drop (call $set_scheme (local.get $it) (i32.const 1) (i32.const {scheme}) (i32.const 0) (i32.const 0)))
              (drop (call $set_authority (local.get $it) (i32.const 1) {authority}))
              (drop (call $set_path (local.get $it) (i32.const 1) {path}))
              (call $handle (local.get $it) (i32.const 0) (i32.const 0) (global.get $ret))

@@ -2,6 +2,7 @@
 
 use http::Request;
 use http::uri::Scheme;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks};
 
 use super::Rights;
@@ -34,5 +35,12 @@ impl WasiHttpHooks for Requests {
         // What the default hooks do with a request.
         let hooks: &mut dyn WasiHttpHooks = wasmtime_wasi_http::default_hooks();
         hooks.send_request(request, options, Box::new(std::future::ready(Ok(()))))
+    }
+
+    fn p2_error_from_tls(&mut self, why: &std::io::Error) -> ErrorCode {
+        match why.get_ref().and_then(|why| why.downcast_ref()) {
+            Some(rustls::Error::InvalidCertificate(_)) => ErrorCode::TlsCertificateError,
+            _ => ErrorCode::TlsProtocolError,
+        }
     }
 }
