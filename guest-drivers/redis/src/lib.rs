@@ -2,11 +2,12 @@
 //!
 //! Here stand the moments. `settings` is the configuration; `connection` moves bytes, `client` speaks commands and replies over
 //! it, `server` logs in and asks for what must be known. `record` is the format of the entries; `dump` writes them, `restore` reads
-//! them.
+//! them. `glob` says which keys belong to the set.
 
 mod client;
 mod connection;
 mod dump;
+mod glob;
 mod record;
 mod restore;
 mod server;

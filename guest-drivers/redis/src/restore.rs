@@ -8,6 +8,7 @@ use driver_guest::{
 
 use crate::client::{Client, Reply, refused};
 use crate::dump::shown;
+use crate::glob;
 use crate::record::{NEVER, Record, RecordReader, SMALLEST};
 use crate::server::Server;
 use crate::settings::{Databases, OnExisting, Settings};
@@ -72,19 +73,34 @@ impl Target {
             self.server.flush(settings.pattern.as_deref())?;
         }
         let total = source.totals().size;
-        let (mut keys, mut done, mut buffer) = (0, 0, Vec::new());
+        let (mut counted, mut done, mut buffer) = (Counted::default(), 0, Vec::new());
         each_entry(source, |info| {
             let database = database_of(&info)?;
             self.server.select(self.places.get(&database).copied().unwrap_or(database))?;
             let reader = RecordReader::new(&info.entry.name, source.open(&info.entry.name)?, std::mem::take(&mut buffer))?;
-            let mut pipeline = Pipeline { client: &mut self.server.client, sent: VecDeque::new() };
-            buffer = pipeline.entry(reader, &mut keys)?;
+            let pattern = settings.pattern.as_deref();
+            let mut pipeline = Pipeline { client: &mut self.server.client, pattern, sent: VecDeque::new() };
+            buffer = pipeline.entry(reader, &mut counted)?;
             done += info.size;
             control::progress(done, Some(total), Unit::Bytes);
             Ok(())
         })?;
-        Ok(vec![("keys".to_owned(), keys.to_string())])
+        let mut notes = vec![("keys".to_owned(), counted.keys.to_string())];
+        if let (Some(pattern), 1..) = (&settings.pattern, counted.left_out) {
+            warn(format!("keys of the archive that do not match `{pattern}` were left out: {}", counted.left_out));
+            notes.push(("left_out".to_owned(), counted.left_out.to_string()));
+        }
+        Ok(notes)
     }
+}
+
+/// What became of the keys of the archive.
+#[derive(Default)]
+struct Counted {
+    /// Those that were restored.
+    keys: u64,
+    /// Those that do not match the set's pattern.
+    left_out: u64,
 }
 
 /// The databases that the archive holds, and the version of the server that was dumped.
@@ -180,16 +196,21 @@ fn warn_of_versions(dumped: Option<&str>, target: Option<&str>) {
 /// The commands of one entry on their way.
 struct Pipeline<'a> {
     client: &'a mut Client,
+    pattern: Option<&'a str>,
     /// The keys whose replies are to come.
     sent: VecDeque<Vec<u8>>,
 }
 
 impl Pipeline<'_> {
     /// Restores an entry. Gives its buffer back.
-    fn entry(&mut self, mut records: RecordReader<'_>, keys: &mut u64) -> Result<Vec<u8>> {
+    fn entry(&mut self, mut records: RecordReader<'_>, counted: &mut Counted) -> Result<Vec<u8>> {
         while let Some(record) = records.next()? {
+            if self.pattern.is_some_and(|pattern| !glob::matches(pattern.as_bytes(), record.key)) {
+                counted.left_out += 1;
+                continue;
+            }
             self.push(&record)?;
-            *keys += 1;
+            counted.keys += 1;
         }
         while !self.sent.is_empty() {
             self.take()?;

@@ -154,6 +154,53 @@ fn a_pattern_takes_its_keys_and_leaves_the_others() {
     assert_eq!(all, ["cache:9", "session:1", "session:2"]);
 }
 
+/// An archive that holds more than the set to which it is restored: the keys that do not match are left out as the server's own SCAN
+/// would, and what bears their names in the target stays as it is.
+#[test]
+fn a_pattern_leaves_out_what_the_archive_holds_beside_it() {
+    let (directory, source, target) = (TempDir::new().unwrap(), Server::start(), Server::start());
+    for key in ["user:1", "user:2", "user:12", "session:1", "a*b", "a]b", "a-b", "acb", "aab", "a\\b", "ü", ""] {
+        cmd("SET").arg(key).arg("archived").exec(&mut source.connect(0)).expect("a string can be set");
+    }
+    configured(&directory, &source, "", "").run(["dump", "a.zip"]).expect(0);
+    let all = |server: &Server, pattern: &str| {
+        let mut all: Vec<Vec<u8>> = cmd("KEYS").arg(pattern).query(&mut server.connect(0)).unwrap();
+        all.sort();
+        all
+    };
+    for pattern in [
+        "user:*",
+        "*",
+        "*1",
+        "*:*2",
+        "user:?",
+        "a[a-c]b",
+        "a[c-a]b",
+        "a[^a-c]b",
+        r"a\*b",
+        r"a\\b",
+        r"a[\]\-]b",
+        "a[",
+        "a[c",
+        "u*r*2",
+        "?",
+        "??",
+        "x",
+    ] {
+        run(&mut target.connect(0), "FLUSHALL");
+        run(&mut target.connect(0), "SET session:1 newer");
+        let config = format!("match = '{pattern}', on_existing = \"replace\"");
+        let restored = configured(&directory, &target, &config, "").run(["restore", "a.zip"]).expect(0);
+        let (expected, has_session) = (all(&source, pattern), pattern == "*" || pattern == "*1");
+        assert_eq!(all(&target, pattern), expected, "{pattern}");
+        assert_eq!(keys(&mut target.connect(0)) as usize, expected.len() + usize::from(!has_session), "{pattern}");
+        let left_out = format!("keys of the archive that do not match `{pattern}` were left out: {}", 12 - expected.len());
+        assert_eq!(restored.stderr.contains(&left_out), expected.len() < 12, "{restored}");
+    }
+    let session: String = cmd("GET").arg("session:1").query(&mut target.connect(0)).unwrap();
+    assert_eq!(session, "newer");
+}
+
 /// A target that holds keys: refused, unless the configuration or the command line says what becomes of them.
 #[test]
 fn what_stands_in_the_target_is_kept_unless_told_otherwise() {
