@@ -22,6 +22,9 @@ pub(crate) struct Client {
     taken: usize,
 }
 
+/// What can be done about values of a newer format.
+pub(crate) const OLDER: &str = "the server is older than the one that was dumped: restore to the same version or a newer one";
+
 /// A reply.
 #[derive(Debug)]
 pub(crate) enum Reply<'a> {
@@ -196,9 +199,7 @@ fn hint(word: &str, rest: &str) -> Option<&'static str> {
         "READONLY" => "restore to the primary, not to a replica",
         "OOM" => "raise the server's `maxmemory`, or make room",
         "ERR" if rest.contains("DB index is out of range") => "the server has fewer databases: see its `databases` setting",
-        "ERR" if rest.contains("payload version or checksum") => {
-            "the server is older than the one that was dumped: restore to the same version or a newer one"
-        }
+        "ERR" if rest.contains("payload version or checksum") => OLDER,
         _ => return None,
     })
 }

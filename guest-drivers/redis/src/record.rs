@@ -26,14 +26,23 @@ const TAIL: usize = 9;
 /// The smallest entry: one without records.
 pub(crate) const SMALLEST: u64 = (MAGIC.len() + TAIL) as u64;
 
-/// The smallest payload: a byte, two bytes of version, eight of checksum.
-const SMALLEST_PAYLOAD: usize = 11;
+/// The smallest payload: a byte, and the footer.
+const SMALLEST_PAYLOAD: usize = 1 + FOOTER;
 
 /// A write carries at most this much.
 const MOST: usize = 1 << 20;
 
 /// There is no expiry.
 pub(crate) const NEVER: i64 = -1;
+
+/// What stands at the end of a payload: two bytes of version, eight of checksum.
+const FOOTER: usize = 10;
+
+/// The version of the format in which a payload is written.
+pub(crate) fn payload_format(payload: &[u8]) -> Option<u16> {
+    let footer = payload.last_chunk::<FOOTER>()?;
+    Some(u16::from_le_bytes([footer[0], footer[1]]))
+}
 
 /// Writes records into one entry.
 pub(crate) struct RecordWriter {

@@ -6,10 +6,10 @@ use driver_guest::{
     CHUNK, Context, Details, EntryInfo, Error, ErrorKind, Extra, Reader, Result, Unit, check_cancelled, control, each_entry, error, warn,
 };
 
-use crate::client::{Client, Reply, refused};
+use crate::client::{Client, OLDER, Reply, refused};
 use crate::dump::shown;
 use crate::glob;
-use crate::record::{NEVER, Record, RecordReader, SMALLEST};
+use crate::record::{NEVER, Record, RecordReader, SMALLEST, payload_format};
 use crate::server::Server;
 use crate::settings::{Databases, OnExisting, Settings};
 
@@ -51,9 +51,9 @@ impl Target {
         }
         warn_of_versions(version.as_deref(), server.said("redis_version"));
         let flush = if on_existing == OnExisting::Flush { held } else { Vec::new() };
-        // For what is thrown away as the command line says, the host has done so.
-        if !flush.is_empty() && !context.recreate && context.extra != Extra::Delete {
-            verify(source)?;
+        if !flush.is_empty() {
+            let newest = newest_format(&mut server, &flush, settings).map_err(Details::untouched)?;
+            verify(source, settings, newest).map_err(Details::untouched)?;
         }
         Ok(Self { server, flush, places })
     }
@@ -120,14 +120,42 @@ fn look_through(source: &Reader) -> Result<(BTreeSet<u32>, Option<String>)> {
     Ok((held, version))
 }
 
-/// Reads all entries to their ends: no key is deleted for an archive that is damaged.
-fn verify(source: &Reader) -> Result<()> {
+/// Reads all entries to their ends: no key is deleted for an archive that is damaged, or that the server cannot read.
+fn verify(source: &Reader, settings: &Settings, newest: Option<u16>) -> Result<()> {
+    let mut buffer = Vec::new();
     each_entry(source, |info| {
         check_cancelled()?;
-        let entry = source.open(&info.entry.name)?;
-        while entry.read(CHUNK as u32)?.is_some() {}
+        let mut records = RecordReader::new(&info.entry.name, source.open(&info.entry.name)?, std::mem::take(&mut buffer))?;
+        while let Some(record) = records.next()? {
+            if belongs(settings.pattern.as_deref(), record.key)
+                && let (Some(written), Some(newest)) = (payload_format(record.payload), newest)
+                && written > newest
+            {
+                let message = format!("the archive's values have the format {written}, and the server reads formats up to {newest}");
+                return Err(error(ErrorKind::Unsupported, message).hint(OLDER).with("key", shown(record.key)));
+            }
+        }
+        buffer = records.into_buffer();
         Ok(())
     })
+}
+
+/// The newest format of values that the server reads, as a value of its own tells it; none where the user may not ask.
+fn newest_format(server: &mut Server, databases: &[u32], settings: &Settings) -> Result<Option<u16>> {
+    for database in databases {
+        server.select(*database)?;
+        match server.any_payload(settings.pattern.as_deref(), payload_format) {
+            Ok(None) => {}
+            Err(why) if why.message.contains("NOPERM") => return Ok(None),
+            told => return told,
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a key belongs to the set.
+fn belongs(pattern: Option<&str>, key: &[u8]) -> bool {
+    pattern.is_none_or(|pattern| glob::matches(pattern.as_bytes(), key))
 }
 
 fn database_of(info: &EntryInfo) -> Result<u32> {
@@ -205,7 +233,7 @@ impl Pipeline<'_> {
     /// Restores an entry. Gives its buffer back.
     fn entry(&mut self, mut records: RecordReader<'_>, counted: &mut Counted) -> Result<Vec<u8>> {
         while let Some(record) = records.next()? {
-            if self.pattern.is_some_and(|pattern| !glob::matches(pattern.as_bytes(), record.key)) {
+            if !belongs(self.pattern, record.key) {
                 counted.left_out += 1;
                 continue;
             }

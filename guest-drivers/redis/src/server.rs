@@ -94,6 +94,25 @@ impl Server {
         Ok(found)
     }
 
+    /// What `look` finds in the payload of any key of the selected database that matches; nothing where all are gone.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) fn any_payload<T>(&mut self, pattern: Option<&str>, look: impl Fn(&[u8]) -> Option<T>) -> Result<Option<T>> {
+        let mut found = None;
+        self.scan(pattern.unwrap_or("*"), |client, keys| {
+            for key in &keys {
+                // A key that is gone meanwhile has none.
+                if let Reply::Bulk(payload) = client.call(&[b"DUMP", key])? {
+                    found = look(payload);
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
     /// Deletes the keys of the selected database that match, or all.
     ///
     /// # Errors

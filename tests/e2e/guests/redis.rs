@@ -1,5 +1,8 @@
 //! `redis`: against a real server, whatever keys hold.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dr_host_tests::host::Host;
@@ -10,7 +13,10 @@ use tempfile::TempDir;
 
 /// A directory with a configuration whose one set is a server's: `config` beside the address, `more` beside `config`.
 fn configured(directory: &TempDir, server: &Server, config: &str, more: &str) -> Host {
-    let address = server.address();
+    configured_at(directory, &server.address(), config, more)
+}
+
+fn configured_at(directory: &TempDir, address: &str, config: &str, more: &str) -> Host {
     let component = guest("redis");
     let text = format!(
         "version = 1\n\n[[set]]\nname = \"state\"\n\n[[set.children]]\nname = \"sessions\"\ndriver = \"component\"\ncomponent = \"{}\"\n\
@@ -252,6 +258,59 @@ fn a_damaged_archive_flushes_nothing() {
     run(&mut target.connect(0), "SET key newer");
     let refused = configured(&directory, &target, "on_existing = \"flush\"", "").run(["restore", "a.zip"]).expect(1);
     assert!(refused.stderr.contains("before_restore") && refused.stderr.contains("nothing was changed"), "{refused}");
+    assert_eq!(keys(&mut target.connect(0)), 1);
+}
+
+/// What speaks like a server with one key, `key`, whose payload is this. Gives its address.
+fn with_payload(payload: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    thread::spawn(move || listener.incoming().for_each(|connection| answer(&connection.expect("a connection"), payload)));
+    address
+}
+
+fn answer(mut connection: &TcpStream, payload: &[u8]) {
+    let mut lines = BufReader::new(connection).lines().map_while(Result::ok);
+    // A command is `*2`, then for each of its parts `$3` and the part.
+    while let Some(parts) = lines.next().map(|line| line[1..].parse::<usize>().expect("an array")) {
+        let command: Vec<String> = (0..parts).map(|_| lines.nth(1).expect("a part")).collect();
+        let bulk = |bytes: &[u8]| [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+        let reply = match command[0].as_str() {
+            "INFO" => bulk(b"redis_mode:standalone"),
+            "DBSIZE" => b":1\r\n".to_vec(),
+            "PEXPIRETIME" => b":-1\r\n".to_vec(),
+            "SCAN" => b"*2\r\n$1\r\n0\r\n*1\r\n$3\r\nkey\r\n".to_vec(),
+            "DUMP" => bulk(payload),
+            _ => b"+OK\r\n".to_vec(),
+        };
+        connection.write_all(&reply).expect("it listens");
+    }
+}
+
+/// Nothing is flushed for an archive whose hashes are right, and whose entries are none, or hold what the server cannot read.
+#[test]
+fn an_archive_that_the_server_cannot_read_flushes_nothing() {
+    let (directory, target) = (TempDir::new().unwrap(), Server::start());
+    run(&mut target.connect(0), "SET key newer");
+    for (payload, says) in [
+        (&b"short"[..], "a payload is shorter than any can be"),
+        (b"\0\x07archived\xe7\x03checksum", "the archive's values have the format 999, and the server reads formats up to"),
+    ] {
+        configured_at(&directory, &with_payload(payload), "", "").run(["dump", "--overwrite", "a.zip"]).expect(0);
+        for (config, arguments) in [
+            ("on_existing = \"flush\"", &["restore", "a.zip"][..]),
+            ("on_existing = \"flush\", match = \"k*\"", &["restore", "a.zip"]),
+            ("", &["restore", "--extra", "delete", "--yes", "a.zip"]),
+        ] {
+            let refused = configured(&directory, &target, config, "").run(arguments).expect(1);
+            assert!(refused.stderr.contains(says) && refused.stderr.contains("nothing was changed"), "{refused}");
+            assert_eq!(cmd("GET").arg("key").query::<String>(&mut target.connect(0)).unwrap(), "newer");
+        }
+    }
+    // What does not belong to the set is in nobody's way.
+    let config = "on_existing = \"flush\", match = \"other:*\"";
+    run(&mut target.connect(0), "SET other:1 newer");
+    configured(&directory, &target, config, "").run(["restore", "a.zip"]).expect(0);
     assert_eq!(keys(&mut target.connect(0)), 1);
 }
 
