@@ -37,7 +37,7 @@ pub(crate) const SCHEMA: &str = r#"{
     },
     "on_existing": {
       "enum": ["refuse", "replace", "flush"],
-      "description": "What a restore does where keys stand already: refuses, replaces those that the archive has, or deletes all of them first. If absent, what the restore is told on its command line."
+      "description": "What a restore does where keys stand already, unless its command line says it: refuses, replaces those that the archive has, or deletes all of them first."
     },
     "timeout": {
       "type": "integer",
@@ -105,13 +105,13 @@ impl Settings {
         self.databases.clone().unwrap_or_else(|| Databases::These(vec![self.database.unwrap_or(0)]))
     }
 
-    /// What becomes of keys that stand in the target: the configuration's word, or else the command line's.
+    /// What becomes of keys that stand in the target: the command line's word, or else the configuration's.
     pub(crate) fn on_existing(&self, context: &Context) -> OnExisting {
-        self.on_existing.unwrap_or(match context.extra {
+        match context.extra {
             Extra::Keep => OnExisting::Replace,
             Extra::Delete => OnExisting::Flush,
             Extra::Refuse if context.recreate => OnExisting::Flush,
-            Extra::Refuse => OnExisting::Refuse,
-        })
+            Extra::Refuse => self.on_existing.unwrap_or(OnExisting::Refuse),
+        }
     }
 }

@@ -225,7 +225,8 @@ fn what_stands_in_the_target_is_kept_unless_told_otherwise() {
     assert!(refused.stderr.contains("the target holds keys already"), "{refused}");
     assert!(refused.stderr.contains("on_existing = \"replace\""), "{refused}");
     assert_eq!((get().as_str(), keys(&mut target.connect(0))), ("newer", 2));
-    configured(&directory, &target, "on_existing = \"refuse\"", "").run(["restore", "--extra", "delete", "--yes", "a.zip"]).expect(1);
+    configured(&directory, &target, "on_existing = \"refuse\"", "").run(["restore", "a.zip"]).expect(1);
+    assert_eq!((get().as_str(), keys(&mut target.connect(0))), ("newer", 2));
 
     for (config, arguments, left) in [
         ("on_existing = \"replace\"", &["restore", "a.zip"][..], 2),
@@ -234,6 +235,12 @@ fn what_stands_in_the_target_is_kept_unless_told_otherwise() {
         ("", &["restore", "--extra", "delete", "--yes", "a.zip"], 1),
         ("", &["restore", "--recreate", "--yes", "a.zip"], 1),
         ("", &["restore", "--recreate", "--extra", "keep", "--yes", "a.zip"], 2),
+        // The command line is stronger than the configuration.
+        ("on_existing = \"flush\"", &["restore", "--extra", "keep", "a.zip"], 2),
+        ("on_existing = \"refuse\"", &["restore", "--extra", "keep", "a.zip"], 2),
+        ("on_existing = \"refuse\"", &["restore", "--extra", "delete", "--yes", "a.zip"], 1),
+        ("on_existing = \"replace\"", &["restore", "--extra", "delete", "--yes", "a.zip"], 1),
+        ("on_existing = \"replace\"", &["restore", "--recreate", "--yes", "a.zip"], 1),
     ] {
         stand();
         configured(&directory, &target, config, "").run(arguments).expect(0);
