@@ -92,8 +92,8 @@ fn knows_expiry_time(client: &mut Client) -> Result<bool> {
     client.queue(&[b"PEXPIRETIME", b"dr-host"])?;
     match client.reply()? {
         Reply::Integer(_) => Ok(true),
-        // An unknown command, or one that this user may not run.
-        Reply::Error(_) => Ok(false),
+        // An unknown command, or one that this user may not run; whose keys are limited may run it with others.
+        Reply::Error(said) => Ok(said.starts_with("NOPERM") && said.contains("permissions to access")),
         _ => Err(unexpected("PEXPIRETIME")),
     }
 }
@@ -235,7 +235,11 @@ impl<'a> Pipeline<'a> {
         match sent {
             Sent::Scan => self.scanned(output),
             Sent::Time => {
-                let Reply::Array(parts) = self.client.reply()? else { return Err(unexpected("TIME")) };
+                let parts = match self.client.reply()? {
+                    Reply::Array(parts) => parts,
+                    Reply::Error(said) => return Err(refused("TIME", said)),
+                    _ => return Err(unexpected("TIME")),
+                };
                 self.time = milliseconds(&parts).ok_or_else(|| unexpected("TIME"))?;
                 Ok(())
             }

@@ -138,6 +138,37 @@ fn passwords_and_acl_users_are_let_in() {
     assert!((expires - restored).abs() < 1000, "without PEXPIRETIME the expiry is the time and PTTL: {expires}, {restored}");
 }
 
+/// A user who may reach some keys only dumps those, with their expiries as they are; one who may not ask for what a dump needs is told
+/// what that is.
+#[test]
+fn acl_users_of_some_keys_dump_those() {
+    let (directory, source, target) = (TempDir::new().unwrap(), Server::start(), Server::start());
+    let mut connection = source.connect(0);
+    run(&mut connection, "SET user:1 alice PX 3600000");
+    run(&mut connection, "SET other:1 bob");
+    let expires = expiry(&mut connection, "user:1");
+    run(&mut connection, "ACL SETUSER some on >password-of-some ~user:* +select +dbsize +ping +scan +dump +pexpiretime");
+    run(&mut connection, "ACL SETUSER timeless on >password-of-some ~* +select +dbsize +ping +scan +dump +pttl");
+    let dump = |user: &str, matching: &str| {
+        let secret = "secrets = { password = \"password-of-some\" }";
+        configured(&directory, &source, &format!("username = \"{user}\", match = \"{matching}\""), secret).run([
+            "dump",
+            "--overwrite",
+            "a.zip",
+        ])
+    };
+
+    dump("some", "user:*").expect(0);
+    configured(&directory, &target, "", "").run(["restore", "a.zip"]).expect(0);
+    assert_eq!((expiry(&mut target.connect(0), "user:1"), keys(&mut target.connect(0))), (expires, 1));
+
+    let told = dump("some", "*").expect(1);
+    assert!(told.stderr.contains("the server refuses `PEXPIRETIME`: NOPERM"), "{told}");
+    let told = dump("timeless", "*").expect(1);
+    assert!(told.stderr.contains("the server refuses `TIME`: NOPERM"), "{told}");
+    assert!(told.stderr.contains("let the user run the commands"), "{told}");
+}
+
 /// Of a database that others use as well, only what matches is dumped, and only that is in a restore's way or flushed.
 #[test]
 fn a_pattern_takes_its_keys_and_leaves_the_others() {
