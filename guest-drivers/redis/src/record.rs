@@ -208,6 +208,21 @@ impl<'a> RecordReader<'a> {
         Ok(())
     }
 
+    /// Reads what is left of the entry, whatever it is.
+    ///
+    /// # Errors
+    /// The entry is not as it was dumped.
+    pub(crate) fn look_for_damage(&self) -> Result<()> {
+        loop {
+            match self.entry.read(CHUNK as u32) {
+                Ok(Some(_)) => {}
+                Err(why) if why.kind == ErrorKind::Corrupt => return Err(why),
+                // Once damage was found, there is nothing to read any more.
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
     /// Gives the buffer back.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.buffer

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use driver_guest::{
-    CHUNK, Context, Details, EntryInfo, Error, ErrorKind, Extra, Reader, Result, Unit, check_cancelled, control, each_entry, error, warn,
+    CHUNK, Context, Details, EntryInfo, Error, ErrorKind, Reader, Result, Unit, check_cancelled, control, each_entry, error, warn,
 };
 
 use crate::client::{Client, OLDER, Reply, refused};
@@ -232,6 +232,17 @@ struct Pipeline<'a> {
 impl Pipeline<'_> {
     /// Restores an entry. Gives its buffer back.
     fn entry(&mut self, mut records: RecordReader<'_>, counted: &mut Counted) -> Result<Vec<u8>> {
+        if let Err(why) = self.all(&mut records, counted) {
+            // What the server cannot read may be damaged, which the end of the entry shows.
+            if matches!(why.kind, ErrorKind::Unsupported | ErrorKind::Corrupt) {
+                records.look_for_damage()?;
+            }
+            return Err(why);
+        }
+        Ok(records.into_buffer())
+    }
+
+    fn all(&mut self, records: &mut RecordReader<'_>, counted: &mut Counted) -> Result<()> {
         while let Some(record) = records.next()? {
             if !belongs(self.pattern, record.key) {
                 counted.left_out += 1;
@@ -243,7 +254,7 @@ impl Pipeline<'_> {
         while !self.sent.is_empty() {
             self.take()?;
         }
-        Ok(records.into_buffer())
+        Ok(())
     }
 
     fn push(&mut self, record: &Record<'_>) -> Result<()> {

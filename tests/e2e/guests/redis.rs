@@ -299,6 +299,30 @@ fn a_damaged_archive_flushes_nothing() {
     assert_eq!(keys(&mut target.connect(0)), 1);
 }
 
+/// A value that is damaged is refused by the server before the end of its entry shows the damage: it is told as what it is. One that the
+/// server cannot read and that is whole is told as of a newer server.
+#[test]
+fn damage_that_the_server_finds_first_is_told_as_damage() {
+    let (directory, source, target) = (TempDir::new().unwrap(), Server::start(), Server::start());
+    for key in 0..20_000 {
+        // What LZF cannot make smaller is found in the archive as it is.
+        let value: Vec<u8> = (0..500).map(|_| fastrand::u8(..)).collect();
+        cmd("SET").arg(key).arg(value).exec(&mut source.connect(0)).expect("a string can be set");
+    }
+    configured(&directory, &source, "", "").run(["dump", "--compression", "store", "a.zip"]).expect(0);
+    let path = directory.path().join("a.zip");
+    let mut archive = std::fs::read(&path).unwrap();
+    archive[10_000] ^= 1;
+    std::fs::write(&path, archive).unwrap();
+    let refused = configured(&directory, &target, "", "").run(["restore", "a.zip"]).expect(1);
+    assert!(refused.stderr.contains("damaged") && !refused.stderr.contains("older"), "{refused}");
+
+    let newer = with_payload(b"\0\x07archived\xe7\x03checksum");
+    configured_at(&directory, &newer, "", "").run(["dump", "--overwrite", "a.zip"]).expect(0);
+    let refused = configured(&directory, &target, "", "").run(["restore", "--extra", "keep", "a.zip"]).expect(1);
+    assert!(refused.stderr.contains("the server is older than the one that was dumped"), "{refused}");
+}
+
 /// What speaks like a server with one key, `key`, whose payload is this. Gives its address.
 fn with_payload(payload: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
