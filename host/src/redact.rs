@@ -16,7 +16,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
-pub(crate) use recognise::{is_reference, resembles_secret};
+pub(crate) use recognise::{is_reference, likely, resembles_secret};
 pub use recognise::{is_secret_key, ranges, url};
 
 /// What stands where a secret stood.

@@ -76,7 +76,7 @@ impl Source {
     /// What of a line must not be shown: ranges within the line, in order, not overlapping.
     fn hidden(&self, line: Range<usize>) -> Vec<Range<usize>> {
         let text = &self.text[line.clone()];
-        let mut hidden = redact::ranges(text);
+        let mut hidden = redact::likely(text);
         hidden.extend(self.redactor.ranges(text));
         let inside = |secret: &&Range<usize>| secret.start < line.end && secret.end > line.start;
         for secret in self.secret.iter().chain(&self.doubtful).filter(inside) {

@@ -100,7 +100,19 @@ fn is_slip(letters: &[u8], word: &[u8]) -> bool {
 /// the value of any `key=value` whose key [is secret](is_secret_key): a query parameter, a libpq connection string, a line of
 /// TOML. In order, not overlapping. References to variables, `${NAME}`, are none.
 pub fn ranges(text: &str) -> Vec<Range<usize>> {
+    apart(text, all(text))
+}
+
+/// The same, and what may be a secret where something is misspelt: a key, the `://` of a URL. For lines of a file with mistakes.
+pub(crate) fn likely(text: &str) -> Vec<Range<usize>> {
     let mut found = all(text);
+    found.extend(pairs(text, resembles_secret));
+    found.extend(passwords_before_at(text));
+    apart(text, found)
+}
+
+/// In order and not overlapping; without references to variables.
+fn apart(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found.retain(|range| !range.is_empty() && !is_reference(&text[range.clone()]));
     found.sort_by_key(|range| (range.start, range.end));
     let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
@@ -116,7 +128,7 @@ pub fn ranges(text: &str) -> Vec<Range<usize>> {
 /// The same as it is found: of one URL perhaps several guesses.
 pub(super) fn all(text: &str) -> Vec<Range<usize>> {
     let mut found = url_passwords(text);
-    found.extend(secret_pairs(text));
+    found.extend(pairs(text, is_secret_key));
     found
 }
 
@@ -145,13 +157,30 @@ fn url_passwords(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// What stands between a `:` and an `@`, as a password does in a URL: `u:secret@host` in a word that has no `://`.
+fn passwords_before_at(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for word in text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')) {
+        let colon = word.match_indices(':').map(|(at, _)| at).find(|at| !word[at + 1..].starts_with('/'));
+        if let (Some(colon), Some(at)) = (colon, word.rfind('@'))
+            && colon < at
+            && !word.contains("://")
+        {
+            found.push(start + colon + 1..start + at);
+        }
+        start += word.len() + 1;
+    }
+    found
+}
+
 /// The values of `key=value` and `key = "value"` whose key is secret.
-fn secret_pairs(text: &str) -> Vec<Range<usize>> {
+fn pairs(text: &str, is_secret: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (equals, _) in text.match_indices('=') {
         let before = text[..equals].trim_end().trim_end_matches(['"', '\'']);
         let key = before.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
-        if !is_secret_key(key) {
+        if !is_secret(key) {
             continue;
         }
         let value = text[equals + 1..].trim_start();

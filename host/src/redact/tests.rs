@@ -27,6 +27,23 @@ fn a_url_is_shown_without_its_password() {
     }
 }
 
+/// Where something is misspelt, rather too much is hidden than too little.
+#[test]
+fn a_line_with_a_mistake_is_shown_without_what_may_be_a_password() {
+    for (line, hidden) in [
+        ("url = \"postgres:/u:hunter2@h/d\"", vec!["hunter2"]),
+        ("url = \"postgres//u:hunter2@h/d\"", vec!["hunter2"]),
+        ("url = \"u:hunter2@h/d\"", vec!["hunter2"]),
+        ("url = \"host=h passwrd=hunter2\"", vec!["hunter2"]),
+        ("url = \"postgres://h/d?pasword=hunter2\"", vec!["hunter2"]),
+        ("path = \"/srv/shop\" # since 12:30", vec![]),
+        ("url = \"s3://media/a:b@c\"", vec![]),
+    ] {
+        let found: Vec<&str> = likely(line).into_iter().map(|range| &line[range]).collect();
+        assert_eq!(found, hidden, "{line}");
+    }
+}
+
 #[test]
 fn keys_that_hold_secrets_are_told_from_keys_about_them() {
     for secret in ["password", "PGPASSWORD", "redisPassword", "db-passwd", "AWS_SECRET_ACCESS_KEY", "api_key", "key", "token", "secrets"] {

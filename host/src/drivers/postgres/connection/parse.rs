@@ -42,6 +42,17 @@ pub(super) fn connection(text: &str) -> Result<Pairs, Unreadable> {
 
 /// `[user[:password]@][host][:port][,…][/dbname][?key=value[&…]]`, each part percent-encoded.
 fn url(text: &str) -> Result<Pairs, Unreadable> {
+    let read = parts(text);
+    let has_odd_host = |pairs: &Pairs| pairs.iter().any(|(key, value)| key == "host" && value.contains('@'));
+    // A password that holds one of these ends there, and what follows would be taken for a host, and shown as one.
+    let may_be_cut = text.find(['@', '/']) < text.rfind('@');
+    if may_be_cut && read.as_ref().map_or(true, has_odd_host) {
+        return unreadable("the user or password holds `@` or `/` as it is: write `%40` or `%2F`");
+    }
+    read
+}
+
+fn parts(text: &str) -> Result<Pairs, Unreadable> {
     let mut pairs = Pairs::new();
     let mut push = |key: &str, value: String| {
         if !value.is_empty() {
@@ -253,6 +264,8 @@ mod tests {
             ("mysql://h/d", "`mysql:` is not the scheme"),
             ("postgresql+psycopg2://h/d", "`postgresql+psycopg2:` is not the scheme"),
             ("shop", "neither a URL"),
+            ("postgres://u:a@hunter2@h/d", "write `%40`"),
+            ("postgres://u:a/hunter2@h:5432/d?b", "write `%40`"),
             ("password=hunter2 hunter2 x", "`=` is missing after word 3"),
             ("password='hunter2", "`password` lacks its closing"),
         ];
