@@ -349,6 +349,36 @@ fn a_database_that_holds_something_is_not_restored_into() {
     }
 }
 
+/// Each of these alone makes a database one that a user has worked on.
+#[test]
+fn whatever_a_user_made_is_found() {
+    let server = shop("CREATE TABLE orders (id int)");
+    let (_directory, host) = host(&server, "postgres", "");
+    host.run(["dump", "out.zip"]).expect(0);
+    for (made, word) in [
+        ("CREATE TYPE shell", "type public.shell"),
+        ("CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", "conversion public.c"),
+        (
+            "CREATE TEXT SEARCH PARSER p (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)",
+            "parser public.p",
+        ),
+        ("CREATE ACCESS METHOD m TYPE TABLE HANDLER heap_tableam_handler", "access method m"),
+        ("CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)", "subscription s"),
+    ] {
+        if server.ask("shop", "SELECT count(*) FROM pg_subscription").as_deref() == Some("1") {
+            server.sql("shop", "DROP SUBSCRIPTION s");
+        }
+        server.sql("postgres", "DROP DATABASE shop");
+        server.create("shop", "TEMPLATE template0");
+        server.sql("shop", made);
+        let ended = host.run(["restore", "out.zip"]).expect(1);
+        assert!(ended.stderr.contains("is not empty") && ended.stderr.contains(word), "`{word}` is missing: {ended}");
+    }
+    server.sql("shop", "DROP SUBSCRIPTION s; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC");
+    let ended = host.run(["restore", "out.zip"]).expect(0);
+    assert!(ended.stderr.contains("default privileges are set for what `postgres` makes"), "{ended}");
+}
+
 #[test]
 fn what_pg_restore_fails_at_is_the_error_and_never_a_success() {
     let server = shop("CREATE TABLE orders (id int); CREATE ROLE shopkeeper; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'");

@@ -17,12 +17,21 @@ const OBJECTS: &str = "
           FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relnamespace::regnamespace::text !~ '^pg_temp_'
         UNION ALL SELECT 'pg_proc'::regclass, oid, 'function' FROM pg_proc
         UNION ALL SELECT 'pg_type'::regclass, t.oid, 'type' FROM pg_type t
-          WHERE t.typtype IN ('d', 'e', 'r') OR t.typtype = 'c' AND (SELECT relkind FROM pg_class WHERE oid = t.typrelid) = 'c'
+          WHERE t.typtype IN ('d', 'e', 'r', 'p') OR t.typtype = 'c' AND (SELECT relkind FROM pg_class WHERE oid = t.typrelid) = 'c'
+             OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type WHERE typarray = t.oid)
         UNION ALL SELECT 'pg_namespace'::regclass, oid, 'schema' FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'public'
         UNION ALL SELECT 'pg_operator'::regclass, oid, 'operator' FROM pg_operator
         UNION ALL SELECT 'pg_collation'::regclass, oid, 'collation' FROM pg_collation
         UNION ALL SELECT 'pg_ts_config'::regclass, oid, 'text search configuration' FROM pg_ts_config
         UNION ALL SELECT 'pg_ts_dict'::regclass, oid, 'text search dictionary' FROM pg_ts_dict
+        UNION ALL SELECT 'pg_ts_parser'::regclass, oid, 'text search parser' FROM pg_ts_parser
+        UNION ALL SELECT 'pg_ts_template'::regclass, oid, 'text search template' FROM pg_ts_template
+        UNION ALL SELECT 'pg_conversion'::regclass, oid, 'conversion' FROM pg_conversion
+        UNION ALL SELECT 'pg_am'::regclass, oid, 'access method' FROM pg_am
+        UNION ALL SELECT 'pg_opfamily'::regclass, oid, 'operator family' FROM pg_opfamily
+        UNION ALL SELECT 'pg_transform'::regclass, oid, 'transform' FROM pg_transform
+        UNION ALL SELECT 'pg_subscription'::regclass, oid, 'subscription' FROM pg_subscription
+          WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
         UNION ALL SELECT 'pg_cast'::regclass, oid, 'cast' FROM pg_cast
         UNION ALL SELECT 'pg_language'::regclass, oid, 'language' FROM pg_language
         UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 'event trigger' FROM pg_event_trigger
@@ -46,10 +55,16 @@ pub(super) fn inhabitants(session: &mut Session, context: &Context) -> Result<(V
     Ok((named, more))
 }
 
-/// Refuses a database in which something stands.
+/// Refuses a database in which something stands. Default privileges are no such thing, and what is restored gets them too: that is
+/// told.
 pub(super) fn refuse_inhabited(session: &mut Session, context: &Context) -> Result<()> {
     let (named, more) = inhabitants(session, context)?;
     if named.is_empty() {
+        const DEFAULTS: &str = "SELECT DISTINCT pg_get_userbyid(defaclrole)::text FROM pg_default_acl ORDER BY 1";
+        for row in session.rows(context, || "cannot look at the default privileges", DEFAULTS, &[])? {
+            let role: String = row.get(0);
+            context.warn(format!("default privileges are set for what `{role}` makes in this database: what is restored gets them too"));
+        }
         return Ok(());
     }
     let database = session.address().database().to_owned();
