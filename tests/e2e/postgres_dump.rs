@@ -341,6 +341,23 @@ fn an_extension_of_another_role_stays_as_it_is() {
     assert_eq!(server.ask("back", "SELECT count(*) FROM t WHERE c = 'a'").as_deref(), Some("1"));
 }
 
+/// Since version 15 the schema `public` is its database's owner's.
+#[test]
+fn an_owner_that_may_make_nothing_is_told_before_anything_is_written() {
+    let server = Server::start();
+    server.sql("postgres", "CREATE ROLE keeper");
+    server.create("shop", "");
+    server.sql("shop", "CREATE TABLE orders (id int)");
+    server.create("back", "TEMPLATE template0");
+    let (_directory, host) = shop(&server, "owner = \"keeper\"\n");
+    run(&host, "shop", &["dump", "out.zip"]).expect(0);
+    let ended = run(&host, "back", &["restore", "out.zip"]).expect(1);
+    assert!(ended.stderr.contains("right of the role `keeper` to make tables in `public`: `owner` names it: `GRANT CREATE"), "{ended}");
+    server.sql("back", "GRANT CREATE ON SCHEMA public TO keeper");
+    run(&host, "back", &["restore", "out.zip"]).expect(0);
+    assert_eq!(server.ask("back", "SELECT tableowner::text FROM pg_tables WHERE tablename = 'orders'").as_deref(), Some("keeper"));
+}
+
 /// The condition is read as in the application's own sessions.
 #[test]
 fn the_condition_of_a_link_sees_the_search_path() {

@@ -13,13 +13,14 @@ use super::child;
 use super::contents::{Contents, FORMAT, SCHEMA};
 use super::copier::Copier;
 use super::facts::Facts;
+use super::needs::Missing;
 use super::only::{self, Only};
 use super::order;
 use super::programs::{self, Program};
 use super::properties;
 use super::recreate;
 use super::schema::to_database;
-use super::session::Session;
+use super::session::{Session, quoted};
 use super::settings::{Configured, CopyFormat, Keep, Owner};
 use super::target;
 use super::team::Team;
@@ -278,12 +279,28 @@ fn examine(settings: &Configured, context: &Context, contents: &Contents, progra
     check_format(version, facts)?;
     recreate::check_version(version, facts, program)?;
     missing.extend(facts.needs.missing(&mut session, context, settings)?);
+    if let Owner::Role(role) = &settings.owner
+        && !context.restore.recreate
+        && contents.tables.iter().any(|rows| rows.schema == "public")
+    {
+        missing.extend(may_create(&mut session, context, role)?);
+    }
     missing.sort();
     missing.dedup_by(|one, other| one.0 == other.0);
     let role = session.rows(context, || "cannot ask for the role", "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", &[])?;
     session.close()?;
     facts.needs.judge(context, &server, missing)?;
     Ok(Extent::Whole { by_superuser: role.first().is_some_and(|row| row.get(0)) })
+}
+
+/// The right that a role lacks to make anything in the schema `public`, which since version 15 not everybody has.
+fn may_create(session: &mut Session, context: &Context, role: &str) -> Result<Option<Missing>> {
+    const MAY: &str = "
+        SELECT has_schema_privilege(r.oid, n.oid, 'CREATE') FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = 'public'";
+    let rows = session.rows(context, || "cannot ask for the rights of the role", MAY, &[&role])?;
+    let denied = rows.first().is_some_and(|row| !row.get::<_, bool>(0));
+    let advice = || format!("`owner` names it: `GRANT CREATE ON SCHEMA public TO {}`", quoted(role));
+    Ok(denied.then(|| (format!("right of the role `{role}` to make tables in `public`"), advice())))
 }
 
 /// The extensions that are there already and belong to roles that this one is no member of.
