@@ -196,11 +196,12 @@ impl Restore {
         };
         let post_data = list("--section=post-data")?;
         // With what each entry depends on; and then of all sections, whatever is asked for.
-        let all = || list("--verbose").map(|toc| toc.without(&left_out, extensions));
-        let last = if late_privileges { all()?.privileges_and(&post_data) } else { all()?.only(&post_data) };
+        let all = list("--verbose")?.without(&left_out, extensions);
+        let early = all.write()?;
+        let last = if late_privileges { all.privileges_and(&post_data) } else { all.only(&post_data) };
         let pieces = if facts.has_partitions { last.pieces() } else { vec![(last, true)] };
         let last = pieces.into_iter().map(|(piece, together)| Ok((piece.write()?, together))).collect::<Result<_>>()?;
-        Ok(Some(Lists { early: all()?.write()?, last }))
+        Ok(Some(Lists { early, last }))
     }
 
     fn load_rows(&self, settings: &Configured, context: &Context, source: &dyn Reader) -> Result<()> {
