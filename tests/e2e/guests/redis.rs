@@ -1,6 +1,6 @@
 //! `redis`: against a real server, whatever keys hold.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -387,6 +387,22 @@ fn what_cannot_be_reached_is_told() {
     let nobody = host.run(["dump", "a.zip"]).expect(1);
     assert!(nobody.stderr.contains("nobody listens there"), "{nobody}");
     assert!(!directory.path().join("a.zip").exists());
+}
+
+/// A connection that the server cuts off is told in a line, whatever the environment asks of programs in Rust.
+#[test]
+fn a_broken_connection_is_told_without_a_backtrace() {
+    let directory = TempDir::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    // What is closed with something unread is reset.
+    let served = thread::spawn(move || listener.accept().expect("the driver comes").0.read_exact(&mut [0]).expect("a byte"));
+    let host = configured_at(&directory, &address, "", "").env("RUST_BACKTRACE", "1");
+    let ended = host.run(["dump", "a.zip"]).expect(1);
+    served.join().expect("it was served");
+    let broken = format!("error: state/sessions (redis, before_dump): the connection to `{address}` broke: ");
+    assert!(ended.stderr.starts_with(&broken), "{ended}");
+    assert!(!ended.stderr.to_lowercase().contains("backtrace"), "{ended}");
 }
 
 /// A million keys of all types, in three databases, some of which expire: there and back, and the servers' digests are the same. The

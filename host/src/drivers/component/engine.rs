@@ -4,8 +4,9 @@ use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, WasmBacktraceDetails};
+use wasmtime::component::{Linker, Resource};
+use wasmtime::{Config, Engine, StoreContextMut, WasmBacktraceDetails};
+use wasmtime_wasi::p2::bindings::io::error::Error as IoError;
 
 use super::bindings::Contract;
 use super::grants;
@@ -46,8 +47,21 @@ pub(super) fn linker(contract: Contract) -> wasmtime::Result<Linker<Guest>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     grants::add_to_linker(&mut linker)?;
+    tell_errors_plainly(&mut linker)?;
     contract.link(&mut linker)?;
     Ok(linker)
+}
+
+/// Puts a text without the host's backtrace in the place of the one that WASI gives of a failed stream.
+fn tell_errors_plainly(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    linker
+        .instance("wasi:io/error@0.2.12")?
+        .func_wrap("[method]error.to-debug-string", |store: StoreContextMut<'_, Guest>, (error,): (Resource<IoError>,)| {
+            Ok((format!("{:#}", store.data().table.get(&error)?),))
+        })?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// How many guests run; the ticks go on as long as there is one.
