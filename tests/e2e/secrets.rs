@@ -85,6 +85,21 @@ fn a_secret_is_known_in_every_spelling() {
     assert!(ended.stderr.contains("<***>"), "what was said is there, struck out: {ended}");
 }
 
+/// A value of a link that holds a secret of the configuration, and names nothing: the finding has it struck out. The values themselves
+/// are data, and stand in the archive as they are.
+#[test]
+fn what_a_link_finds_is_told_without_secrets() {
+    let here = tempfile::tempdir().expect("a directory");
+    let configuration = "version = 1\n\n[[set]]\nname = \"shop\"\ndriver = \"probe\"\nnames = [\"one\"]\nsize = 10\n\
+                         values = [\"a/${SHOP_TOKEN}.jpg\"]\n\n[[link]]\nfrom = \"shop\"\ncolumn = \"photo.image\"\nto = \"shop\"\n";
+    let host = Host::configured(here.path(), configuration).env("SHOP_TOKEN", "okapi-1");
+    let ended = says_nothing(host.run(["dump", "out.zip"]).expect(3));
+    assert!(ended.stderr.contains("a/***.jpg"), "{ended}");
+    let list = says_nothing(host.run(["list", "--json", "out.zip"]).expect(0));
+    assert!(list.stdout.contains("a/***.jpg"), "{list}");
+    host.run(["verify", "out.zip"]).expect(3);
+}
+
 /// With no configuration: passwords in the variables that name the sets, in those that libraries read, and in one that nobody
 /// asked for.
 #[test]

@@ -11,6 +11,7 @@ use super::entry::Totals;
 use crate::drivers::{Finding, PointInTime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::SetPath;
+use crate::redact::STRUCK;
 
 /// The number of the format that this host writes. A host restores every format up to its own.
 pub const FORMAT: u32 = 1;
@@ -128,6 +129,17 @@ pub struct LinkCheck {
     pub dangling_names: Vec<String>,
     /// How many entries of the target no value of this link names.
     pub orphaned: u64,
+}
+
+impl LinkCheck {
+    /// Whether a manifest that says this tells of what another check found: its names are without the secrets of the dump's
+    /// configuration.
+    pub(crate) fn tells_of(&self, found: &Self) -> bool {
+        let same = |said: &String, name: &String| said == name || said.contains(STRUCK);
+        (self.checked, self.dangling, self.orphaned) == (found.checked, found.dangling, found.orphaned)
+            && self.dangling_names.len() == found.dangling_names.len()
+            && self.dangling_names.iter().zip(&found.dangling_names).all(|(said, name)| same(said, name))
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

@@ -58,7 +58,8 @@ pub(super) fn conclude<'j, J: Deref<Target = Job<'j>>>(
                 closed.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("a link names `{}`, which does not run", link.to)))?;
             Targets::collect(closed.totals().entries, closed.names()?)
         })?;
-        let check = entries.check(link::naming(&link.strip_prefix, &link.prefix), link::values_of(&values))?;
+        let mut check = entries.check(link::naming(&link.strip_prefix, &link.prefix), link::values_of(&values))?;
+        check.dangling_names.iter_mut().for_each(|name| *name = run.clean(name));
         let record = link::record(link, stored, check);
         link::tell(run, &record);
         records.push(record);

@@ -220,6 +220,29 @@ fn a_secret_is_given_by_name_and_struck_out_of_all_that_the_driver_says() {
     told(&denied, "the driver tried to read the secret pin; to allow it: secrets.pin = \"${PIN}\"");
 }
 
+/// What a driver makes of a secret and asks for is shown without it, also where the hint is made of it.
+#[test]
+fn what_is_denied_is_shown_without_secrets() {
+    let secret = "Zebra-cross\"ing/1";
+    let secrets = format!("secrets = {{ pin = {} }}\n", serde_json::Value::from(secret));
+    let with = |guest: Guest| guest.needs(SECRET, "pin", true);
+    for (guest, line) in [
+        (
+            with(reading_secret(&format!("x{secret}"))),
+            "the driver tried to read the secret x***; to allow it: secrets.\"x***\" = \"${X___}\", and the driver must declare that it needs it",
+        ),
+        (
+            with(resolving("x.Zebra-cross\"ing/1.example", Outcome::Denied)),
+            "the driver tried to resolve the name x.***.example; to allow it: grant.net = [\"x.***.example:*\"], and the driver must declare that it needs it",
+        ),
+    ] {
+        let place = Place::new(&guest, &secrets);
+        let ended = place.dump().expect(1);
+        told(&ended, line);
+        assert!(!format!("{ended}").to_lowercase().contains("zebra"), "{ended}");
+    }
+}
+
 #[test]
 fn what_is_missing_is_a_problem_before_anything_runs() {
     let guest = Guest::new().needs(NETWORK, "/address", false).needs(READ, "keys", false).needs(SECRET, "token", true);

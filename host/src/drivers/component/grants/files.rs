@@ -41,7 +41,7 @@ impl Rights {
         let root =
             self.allowed.directories.iter().filter(|opened| below(base, &opened.guest).is_some()).max_by_key(|opened| opened.guest.len());
         let Some(root) = root else { return };
-        let shown: String = path.chars().take(LONGEST).collect();
+        let shown: String = self.redactor.strike(path).chars().take(LONGEST).collect();
         let shown = shown.escape_debug();
         match purpose {
             Purpose::Write if !root.write => {

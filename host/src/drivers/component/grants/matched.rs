@@ -14,6 +14,7 @@ use super::options::{Directory, Given, Grants, below, guest_path, http_text, sta
 use super::{Capability, Denials, Need, Rights};
 use crate::drivers::{Occupied, SettingError};
 use crate::error::{IoContext as _, Result};
+use crate::redact::{Redactor, Secrets, is_secret_key};
 
 /// What a driver declares and the configuration grants, compared.
 #[derive(Clone, Debug)]
@@ -359,21 +360,21 @@ impl Matched {
 
     /// The rights of a new instance. What it is denied goes to `denials`.
     pub(in crate::drivers::component) fn rights(&self, denials: &Denials) -> Rights {
-        Rights::new(Arc::clone(&self.allowed), denials.clone())
+        Rights::new(Arc::clone(&self.allowed), denials.clone(), self.redactor())
     }
 
     /// The rights of an instance that is only asked what the driver is: none. What it tries is not told.
     pub(in crate::drivers::component) fn nothing() -> Rights {
-        Rights::new(Arc::default(), Denials::default())
+        Rights::new(Arc::default(), Denials::default(), Redactor::default())
     }
 
     /// The values that nobody is to see: what is given as a secret, and variables that sound like one.
-    pub(in crate::drivers::component) fn redactor(&self) -> crate::redact::Redactor {
-        let mut secrets = crate::redact::Secrets::default();
+    pub(in crate::drivers::component) fn redactor(&self) -> Redactor {
+        let mut secrets = Secrets::default();
         self.allowed.grants.secrets.values().for_each(|value| secrets.add(value));
-        let variables = self.allowed.env.iter().filter(|(name, _)| crate::redact::is_secret_key(name));
+        let variables = self.allowed.env.iter().filter(|(name, _)| is_secret_key(name));
         variables.filter_map(|(_, value)| value.as_ref()).for_each(|value| secrets.add(value));
-        crate::redact::Redactor::new(&secrets)
+        Redactor::new(&secrets)
     }
 }
 

@@ -12,6 +12,7 @@ use super::matched::{Allowed, Opened};
 use super::options::http_text;
 use super::{Capability, Denials};
 use crate::error::{Error, ErrorKind, IoContext as _, Result};
+use crate::redact::Redactor;
 
 /// What one instance may do. Cheap to clone; clones share what was resolved.
 #[derive(Clone)]
@@ -22,11 +23,13 @@ pub(in crate::drivers::component) struct Rights {
     /// The paths of open directories as the component sees them, by the number of their descriptor.
     pub(super) paths: HashMap<u32, String>,
     pub(super) denials: Denials,
+    /// Strikes secrets out of what the driver asked for, before anything is made of it.
+    pub(super) redactor: Redactor,
 }
 
 impl Rights {
-    pub(super) fn new(allowed: Arc<Allowed>, denials: Denials) -> Self {
-        Self { allowed, resolved: Arc::default(), paths: HashMap::new(), denials }
+    pub(super) fn new(allowed: Arc<Allowed>, denials: Denials, redactor: Redactor) -> Self {
+        Self { allowed, resolved: Arc::default(), paths: HashMap::new(), denials, redactor }
     }
 
     /// Puts the instance's share into a context of WASI: its directories, its variables, the check of addresses. Standard input
@@ -64,7 +67,7 @@ impl Rights {
         if let Some(value) = self.allowed.secrets.get(name) {
             return Ok(value);
         }
-        let shown: String = name.chars().take(100).collect();
+        let shown: String = self.redactor.strike(name).chars().take(100).collect();
         let shown = shown.escape_debug().to_string();
         let is_given = self.allowed.grants.secrets.contains_key(name);
         let is_declared = self.allowed.needed_secrets.contains(name);
@@ -116,7 +119,8 @@ impl Rights {
         let is = |endpoint: &Endpoint| endpoint.host == host;
         let needed = self.allowed.needed_net.iter().find(|endpoint| is(endpoint) || endpoint.host == Host::Any);
         let port = needed.map_or(Port::Any, |endpoint| endpoint.port);
-        let shown = Endpoint { host: host.clone(), port }.to_string();
+        let name = self.redactor.strike(name);
+        let shown = Endpoint { host: Host::Name(normal(&name)), port }.to_string();
         let is_granted = self.allowed.grants.net.iter().flat_map(|given| &given.value).any(is);
         let what = format!("resolve the name {}", name.escape_debug());
         self.deny(&what, Some(Capability::Network.line(&[&shown])), is_granted, needed.is_some());
@@ -140,7 +144,8 @@ impl Rights {
     /// Whether a request may be sent to this host and port.
     pub(super) fn may_request(&self, host: &str, port: u16) -> bool {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let shown: String = host.chars().take(253).collect();
+        let struck = self.redactor.strike(host);
+        let shown: String = struck.chars().take(253).collect();
         let Ok(asked) = Endpoint::of_need(host) else {
             self.deny(&format!("make an HTTP request to {}", shown.escape_debug()), None, false, true);
             return false;
@@ -152,7 +157,7 @@ impl Rights {
         }
         let is_granted = self.allowed.grants.http.iter().flat_map(|given| &given.value).any(has);
         let is_declared = self.allowed.needed_http.iter().any(has);
-        let shown = http_text(&asked);
+        let shown = if struck == host { http_text(&asked) } else { format!("{shown}:{port}") };
         self.deny(&format!("make an HTTP request to {shown}"), Some(Capability::Http.line(&[&shown])), is_granted, is_declared);
         false
     }
