@@ -159,8 +159,9 @@ impl Adapter {
         if !std::mem::take(&mut self.had_instance) {
             return Ok(());
         }
-        let total = if lost.is_some() { BRIEF } else { self.limits.idle.max(BRIEF) };
-        let allowance = Allowance { idle: self.limits.idle, total: Some(Total::fixed(total)) };
+        let at_least = self.limits.idle.max(BRIEF);
+        let (idle, total) = if lost.is_some() { (BRIEF * 2, BRIEF) } else { (at_least, at_least) };
+        let allowance = Allowance { idle, total: Some(Total::fixed(total)) };
         let ended = lost.unwrap_or_else(|| ended.clone());
         let called =
             self.call(context, allowance, Archive::None, Service::None, async move |exports, told| call(exports, told, &ended).await);

@@ -32,7 +32,7 @@ pub(super) const READERS: usize = 64;
 /// How long `describe` may take.
 pub(super) const DESCRIBE: Duration = Duration::from_secs(5);
 
-/// How long `after_*` may take in a fresh instance.
+/// How long `after_*` may take in a fresh instance, and at least in one that went through the moments.
 pub(super) const BRIEF: Duration = Duration::from_secs(5);
 
 /// The `limit` of a `component` set.
