@@ -115,9 +115,8 @@ impl Dump<'_> {
         let from = job.path;
         let mut values = Vec::new();
         let outcome = job.call(Moment::Dump, halt, &|| Some(into.so_far()), |driver, context| {
-            for (number, link) in self.links.iter().enumerate().filter(|(_, link)| link.from == *from) {
-                values.push((number, link::read_values(driver, context, link)?));
-            }
+            let links = self.links.iter().enumerate().filter(|(_, link)| link.from == *from);
+            values = link::read_all(driver, context, links)?;
             driver.dump(context, into.writer()?)
         })?;
         if !job.description.formats.contains(&outcome.format) {

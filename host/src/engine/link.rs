@@ -10,12 +10,34 @@ use crate::archive::manifest::{LinkCheck, LinkRecord};
 use crate::archive::spool::Spool;
 use crate::archive::writer::Stored;
 use crate::drivers::{Context, Driver, Finding, FindingKind, Level};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::links::{Naming, Targets};
 use crate::name::SetPath;
 
+/// Reads the values of all links of a set, each with its number. Links that name what is not there are all told.
+pub(super) fn read_all<'l>(
+    driver: &mut dyn Driver,
+    context: &Context,
+    links: impl Iterator<Item = (usize, &'l Link)>,
+) -> Result<Vec<(usize, Spool)>> {
+    let (mut values, mut wrong) = (Vec::new(), Vec::new());
+    for (number, link) in links {
+        match read_values(driver, context, link) {
+            Ok(read) => values.push((number, read)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidConfig) => wrong.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    if wrong.len() > 1 {
+        let error = Error::new(ErrorKind::InvalidConfig, "several links cannot be read").hint("see beside each what is wrong with it");
+        let told = |error: &Error| error.advice().map_or_else(|| error.to_string(), |hint| format!("{error} ({hint})"));
+        return Err(wrong.iter().fold(error, |all, one| all.with("link", told(one))));
+    }
+    wrong.pop().map_or(Ok(values), Err)
+}
+
 /// Reads the distinct values of a link into a spool, one JSON string a line, as the archive keeps them.
-pub(super) fn read_values(driver: &mut dyn Driver, context: &Context, link: &Link) -> Result<Spool> {
+fn read_values(driver: &mut dyn Driver, context: &Context, link: &Link) -> Result<Spool> {
     let mut values = Spool::new()?;
     let mut keep = |value: &str| {
         context.check()?;

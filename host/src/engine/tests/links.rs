@@ -5,6 +5,7 @@ use crate::archive::manifest::LinkCheck;
 use crate::drivers::FindingKind;
 use crate::engine::event::{Event, RunOutcome};
 use crate::engine::{Link, Tree};
+use crate::error::{Error, ErrorKind};
 
 fn shop(place: &Place, values: &[&'static str]) -> Tree {
     let media = place.fake("media").entries(&[("a.jpg", "a"), ("b.jpg", "b"), ("orphan.jpg", "o")]);
@@ -85,4 +86,20 @@ fn values_that_cannot_be_read_fail_the_dump() {
     tree.sets[0] = place.fake("database").failing("link_values", "no such column").set();
     let report = place.dump(&mut tree);
     assert_eq!(Place::told(&report), ["database (fake, dump): cannot read `photo.image` for the link to `media`: no such column"]);
+}
+
+#[test]
+fn all_links_that_name_what_is_not_there_are_told() {
+    let place = Place::new();
+    let mut tree = shop(&place, &[]);
+    tree.sets[0] = place.fake("database").on("link_values", |_| Err(Error::new(ErrorKind::NotFound, "no such column").hint("look"))).set();
+    let mut second = tree.links[0].clone();
+    second.column.column = "thumbnail".into();
+    tree.links.push(second);
+    let report = place.dump(&mut tree);
+    assert_eq!(Place::told(&report), ["database (fake, dump): several links cannot be read"]);
+    let told: Vec<&str> = report.failures[0].context.iter().map(|(_, value)| value.as_str()).collect();
+    let expected =
+        ["image", "thumbnail"].map(|column| format!("cannot read `photo.{column}` for the link to `media`: no such column (look)"));
+    assert_eq!(told, expected);
 }
