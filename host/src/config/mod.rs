@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use environment::Environment;
+pub use environment::{Environment, NoValue};
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems};
 pub use source::Source;

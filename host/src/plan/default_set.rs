@@ -1,11 +1,12 @@
 //! The configuration without a file: every database that the environment names, then the media.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::Kinds;
-use crate::config::{Config, DriverChoice, Environment, Problem, SetConfig, Values, list};
+use crate::config::{Config, DriverChoice, Environment, NoValue, Problem, SetConfig, Values, list};
 use crate::drivers::Kind;
 use crate::name::SetPath;
 
@@ -21,6 +22,8 @@ pub(super) struct Found<'e> {
     pub(super) databases: Vec<(&'e str, String, &'e str)>,
     /// The media: variable, URL or directory.
     pub(super) media: Option<(&'static str, &'e str)>,
+    /// Variables that were meant and cannot be taken.
+    pub(super) problems: Vec<Problem>,
 }
 
 /// Looks for databases and media in the environment.
@@ -28,13 +31,17 @@ pub(super) struct Found<'e> {
 /// `MEDIA_URL` comes first, unless it is one that no driver dumps (the address at which browsers find the media) and
 /// `MEDIA_ROOT` says where they are stored.
 pub(super) fn look<'e>(environment: &'e Environment, kinds: Kinds<'_>) -> Found<'e> {
-    let mut databases: Vec<_> = environment
-        .names()
-        .filter(|variable| variable.ends_with(DATABASE))
-        .filter_map(|variable| Some((variable, set_name(variable), environment.non_empty(variable)?)))
-        .collect();
-    databases.sort_by(|(a, a_name, _), (b, b_name, _)| (*a != DATABASE, a_name).cmp(&(*b != DATABASE, b_name)));
+    let variables = environment.names().filter(|variable| variable.ends_with(DATABASE));
+    let named: Vec<_> = variables.map(|variable| (variable, set_name(variable))).collect();
     let (url, root, driver) = MEDIA;
+    let all = named.iter().map(|(variable, name)| (*variable, name.as_str())).chain([(url, driver), (root, driver)]);
+    let mut problems: Vec<Problem> = all.filter_map(|(variable, name)| not_text(environment, variable, name)).collect();
+    let mut databases: Vec<_> =
+        named.into_iter().filter_map(|(variable, name)| Some((variable, name, environment.non_empty(variable)?))).collect();
+    databases.sort_by(|(a, a_name, _), (b, b_name, _)| (*a != DATABASE, a_name).cmp(&(*b != DATABASE, b_name)));
+    problems.extend(same_names(&databases));
+    // What is an error for all of them is one set.
+    databases.dedup_by(|(_, name, _), (_, before, _)| name == before);
     let dumped = |text: &str| {
         let schemes = kinds.iter().find(|kind| kind.name() == driver).map_or(&[][..], |kind| kind.url_schemes());
         scheme(text).is_some_and(|scheme| schemes.contains(&scheme.as_str()))
@@ -46,13 +53,40 @@ pub(super) fn look<'e>(environment: &'e Environment, kinds: Kinds<'_>) -> Found<
         (_, Some(directory)) => Some((root, directory)),
         (None, None) => None,
     };
-    Found { databases, media }
+    Found { databases, media, problems }
+}
+
+/// What is wrong with a variable that is set to something that no file could say.
+fn not_text(environment: &Environment, variable: &str, set: &str) -> Option<Problem> {
+    (environment.get(variable) == Err(NoValue::NotText)).then(|| {
+        let problem = Problem::new(format!("the value of the variable `{variable}` is not UTF-8"));
+        unless_left_out(problem.hint(format!("set it to text, or leave it out with `--skip {set}`")), set)
+    })
+}
+
+/// What is wrong where several variables name the same set.
+fn same_names(databases: &[(&str, String, &str)]) -> Vec<Problem> {
+    let mut variables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    databases.iter().for_each(|(variable, name, _)| variables.entry(name).or_default().push(variable));
+    let several = variables.into_iter().filter(|(_, variables)| variables.len() > 1);
+    let problem = |(name, variables): (&str, Vec<&str>)| {
+        let problem = Problem::new(format!("{} name the same set, `{name}`", list(variables)));
+        unless_left_out(problem.hint("unset all but one, or write `dumprestore.toml`, which gives each set its own name"), name)
+    };
+    several.map(problem).collect()
+}
+
+/// The same, as no problem where its set is left out.
+fn unless_left_out(mut problem: Problem, set: &str) -> Problem {
+    problem.unset_for = SetPath::parse(set).ok();
+    problem
 }
 
 /// The default set of an environment.
 pub(super) fn config(directory: &Path, environment: &Environment, kinds: Kinds<'_>) -> Config {
     let found = look(environment, kinds);
     let mut config = Config::without_file(directory.to_owned());
+    config.problems.extend(found.problems);
     environment.secrets().for_each(|secret| config.secrets.add(secret));
     for (variable, name, url) in found.databases {
         config.secrets.add_from(url);

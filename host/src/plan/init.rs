@@ -19,7 +19,7 @@ pub struct Draft {
 /// of their values.
 ///
 /// # Errors
-/// A path that names no set of what the environment shows.
+/// A path that names no set of what the environment shows; variables that no set can be made of.
 pub fn init(environment: &Environment, kinds: Kinds<'_>, selection: &Selection) -> Result<Draft, Problems> {
     let mut found = default_set::look(environment, kinds);
     select(&mut found, selection)?;
@@ -55,8 +55,12 @@ pub fn init(environment: &Environment, kinds: Kinds<'_>, selection: &Selection) 
 fn select(found: &mut Found<'_>, selection: &Selection) -> Result<(), Problems> {
     let media = found.media.map(|_| "media");
     let names = found.databases.iter().map(|(_, name, _)| name.as_str()).chain(media);
-    let sets: Vec<SetPath> = names.filter_map(|name| SetPath::parse(name).ok()).collect();
-    Problems::check(selection.check(&sets.iter().collect::<Vec<_>>()))?;
+    let mut sets: Vec<SetPath> = names.filter_map(|name| SetPath::parse(name).ok()).collect();
+    sets.extend(found.problems.iter().filter_map(|problem| problem.unset_for.clone()));
+    found.problems.retain(|problem| problem.unset_for.as_ref().is_none_or(|set| selection.keeps(set)));
+    let mut problems = selection.check(&sets.iter().collect::<Vec<_>>());
+    problems.append(&mut found.problems);
+    Problems::check(problems)?;
     let is_meant = |name: &str| !sets.iter().any(|set| set.as_str() == name && !selection.keeps(set));
     found.databases.retain(|(_, name, _)| is_meant(name));
     found.media = found.media.filter(|_| is_meant("media"));

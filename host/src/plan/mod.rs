@@ -112,8 +112,9 @@ impl<'c> Planning<'c> {
     /// Arms the drivers, and checks what concerns single sets. `in_archive` are paths that `--only` and `--skip` may name too.
     fn new(config: &'c Config, kinds: Kinds<'_>, selection: &'c Selection, in_archive: &[SetPath]) -> Self {
         let mut planning = Self { config, selection, restores: false, sets: Vec::new(), problems: Vec::new(), warnings: Vec::new() };
-        let known: Vec<&SetPath> =
-            config.all_sets().into_iter().filter(|set| set.is_named).map(|set| &set.path).chain(in_archive).collect();
+        let named = config.all_sets().into_iter().filter(|set| set.is_named).map(|set| &set.path);
+        let lacking = config.problems.iter().filter_map(|problem| problem.unset_for.as_ref());
+        let known: Vec<&SetPath> = named.chain(in_archive).chain(lacking).collect();
         if !config.is_partial {
             planning.problems.extend(selection.check(&known));
         }

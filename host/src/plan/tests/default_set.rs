@@ -73,6 +73,42 @@ fn a_database_without_a_driver_is_named_unless_it_is_skipped() {
     );
 }
 
+/// Two sets of one name would be an archive that nothing can read.
+#[test]
+fn variables_that_name_the_same_set_are_named_unless_it_is_skipped() {
+    let urls = [("A_DATABASE_URL", "table:///1"), ("a_DATABASE_URL", "table:///2"), ("_DATABASE_URL", "table:///3")];
+    let variables = [&urls[..], &[("DATABASE_URL", "table:///4"), ("MEDIA_ROOT", "/m")]].concat();
+    let said = "`A_DATABASE_URL`, `a_DATABASE_URL` name the same set, `a-database`
+   = unset all but one, or write `dumprestore.toml`, which gives each set its own name
+`DATABASE_URL`, `_DATABASE_URL` name the same set, `database`
+   = unset all but one, or write `dumprestore.toml`, which gives each set its own name";
+    assert_eq!(problems(default(&variables, &Selection::default())), said);
+    assert!(default(&variables, &selection(&["media"], &[])).is_ok());
+
+    let environment = variables.iter().copied().collect();
+    let drafted = init(&environment, KINDS, &Selection::default()).err().expect("no file means this");
+    assert_eq!(drafted.to_string(), said);
+    assert!(init(&environment, KINDS, &selection(&[], &["database", "a-database"])).is_ok());
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_named_unless_its_set_is_skipped() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let variable = |name: &str, value: &[u8]| (name.into(), std::ffi::OsString::from_vec(value.to_vec()));
+    let variables =
+        [variable("OLD_DATABASE_URL", b"table:///\xe9"), variable("MEDIA_ROOT", b"/\xe9"), variable("DATABASE_URL", b"table:///a")];
+    let environment: Environment = variables.into_iter().collect();
+    let directory = tempfile::tempdir().unwrap();
+    let config = load(None, directory.path(), &environment, KINDS).unwrap();
+    let said = "the value of the variable `OLD_DATABASE_URL` is not UTF-8
+   = set it to text, or leave it out with `--skip old-database`
+the value of the variable `MEDIA_ROOT` is not UTF-8
+   = set it to text, or leave it out with `--skip media`";
+    assert_eq!(problems(for_show(&config, KINDS, &Selection::default())), said);
+    assert!(for_show(&config, KINDS, &selection(&[], &["old-database", "media"])).is_ok());
+    assert_eq!(init(&environment, KINDS, &Selection::default()).err().map(|problems| problems.to_string()).as_deref(), Some(said));
+}
+
 #[test]
 fn the_file_in_the_directory_goes_before_the_environment_and_the_one_named_before_both() {
     let directory = tempfile::tempdir().unwrap();
