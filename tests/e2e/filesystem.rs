@@ -202,6 +202,33 @@ fn a_set_stays_on_its_file_system_where_it_is_told_to() {
 }
 
 #[test]
+fn what_is_mounted_in_the_target_is_left_alone_by_a_set_that_stays_on_its_file_system() {
+    let place = Place::new("one_file_system = true");
+    for name in ["kept/written", "file"] {
+        place.write(name, "from the archive");
+    }
+    place.host.run(["dump", "out.zip"]).expect(0);
+    for name in ["extra/deeper", "deep/extra/mounted", "kept"] {
+        fs::create_dir_all(place.at("state").join(name)).unwrap();
+    }
+    place.write("single", "below the mounted file");
+    place.write("file", "newer");
+    let script = "for name in extra deep/extra/mounted kept; do
+            mount -t tmpfs none state/$name; mkdir state/$name/more; echo mounted > state/$name/more/inside
+        done
+        echo mounted > state/extra/single; mount --bind state/extra/single state/single
+        \"$HOST\" restore --extra delete --yes out.zip
+        cat state/extra/more/inside state/deep/extra/mounted/more/inside state/kept/more/inside state/single state/file
+        ls -A state/kept";
+    let Some(ended) = with_mounts(&place, script) else { return };
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    let shown = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(shown.ends_with("mounted\nmounted\nmounted\nmounted\nfrom the archivemore\n"), "{shown}");
+    assert!(said.contains("1 entries stay in the archive: `include`, `exclude`, another set or a mounted file system"), "{said}");
+}
+
+#[test]
 fn a_disk_that_is_too_small_is_told_before_anything_is_written() {
     let place = Place::new("");
     place.write("a", vec![7; 3 << 20]);

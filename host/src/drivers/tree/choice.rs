@@ -10,6 +10,8 @@ pub(super) struct Choice {
     selection: Selection,
     /// Names below the target that belong to other sets, with all that is below them.
     left_out: Vec<Vec<u8>>,
+    /// Names in the target where another file system is mounted, and the set stays on its own.
+    mounts: Vec<Vec<u8>>,
 }
 
 impl Choice {
@@ -18,13 +20,25 @@ impl Choice {
         let root = real(root);
         let below =
             leave_out.iter().filter_map(|path| real(path).strip_prefix(&root).map(|name| name.as_os_str().as_bytes().to_vec()).ok());
-        Self { selection: selection.clone(), left_out: below.filter(|name| !name.is_empty()).collect() }
+        Self { selection: selection.clone(), left_out: below.filter(|name| !name.is_empty()).collect(), mounts: Vec::new() }
+    }
+
+    /// Leaves out what stands at a mounted file system's name, or below it.
+    pub(super) fn leave_out_mount(&mut self, name: &[u8]) {
+        if !self.mounts.iter().any(|mount| mount == name) {
+            self.mounts.push(name.to_vec());
+        }
+    }
+
+    /// Whether this is the name of a mounted file system: no dump of the set holds more of it than the directory.
+    pub(super) fn is_mount(&self, name: &[u8]) -> bool {
+        self.mounts.iter().any(|mount| mount == name)
     }
 
     /// Whether the entry of this name is restored.
     pub(super) fn takes(&self, name: &[u8], is_directory: bool) -> bool {
         let foreign = |other: &Vec<u8>| name.strip_prefix(&other[..]).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
-        !self.left_out.iter().any(foreign) && self.selection.admits(name, is_directory)
+        !self.left_out.iter().chain(&self.mounts).any(foreign) && self.selection.admits(name, is_directory)
     }
 }
 

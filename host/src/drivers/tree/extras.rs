@@ -55,6 +55,7 @@ pub(super) fn find(
         context,
         view: options.view,
         skip_unreadable: options.unreadable == Unreadable::Skip,
+        device: scope.device(root),
         names,
         problems,
         extras: Extras::none()?,
@@ -70,6 +71,8 @@ struct Finder<'a> {
     view: View,
     /// Whether the set leaves out what cannot be read: then that is not extra either, since no dump could hold it.
     skip_unreadable: bool,
+    /// The file system that the set stays on: what is mounted below is none of its things.
+    device: Option<u64>,
     names: &'a NameSet,
     problems: &'a mut Problems,
     extras: Extras,
@@ -112,13 +115,21 @@ impl Finder<'_> {
         self.context.warn(format!("`{name}` stays as it is: it cannot be read, and `unreadable = \"skip\"` leaves it out"));
     }
 
+    fn is_elsewhere(&self, meta: &Meta) -> bool {
+        self.device.is_some_and(|device| device != meta.stamp.id.device)
+    }
+
     fn is_inside(&self, name: &[u8]) -> bool {
         self.inside.as_ref().is_some_and(|inside| is_below(name, inside))
     }
 }
 
 impl Visitor for Finder<'_> {
-    fn directory(&mut self, name: &[u8], _: &Meta) -> Result<Look> {
+    fn directory(&mut self, name: &[u8], meta: &Meta) -> Result<Look> {
+        if self.is_elsewhere(meta) {
+            self.extras.target_is_empty = false;
+            return Ok(Look::Past);
+        }
         if name.is_empty() || self.is_inside(name) {
             return Ok(Look::Into);
         }
@@ -140,6 +151,9 @@ impl Visitor for Finder<'_> {
 
     fn file(&mut self, place: &Place<'_>) -> Result<()> {
         self.extras.target_is_empty = false;
+        if self.is_elsewhere(&place.meta) {
+            return Ok(());
+        }
         if self.is_inside(place.name) {
             self.extras.bytes += place.meta.allocated;
             return Ok(());
@@ -199,7 +213,7 @@ fn is_below(name: &[u8], directory: &[u8]) -> bool {
 /// # Errors
 /// Something cannot be deleted; the run is cancelled.
 pub(super) fn delete(context: &Context, view: View, root: &Arc<OwnedFd>, scope: &Scope, extras: &Extras) -> Result<u64> {
-    let mut deleter = Deleter { context, view, descent: Descent::new(root, scope.links), deleted: 0 };
+    let mut deleter = Deleter { context, view, device: scope.device(root), descent: Descent::new(root, scope.links), deleted: 0 };
     for name in names(&extras.leftovers) {
         deleter.file(&name?)?;
     }
@@ -236,6 +250,8 @@ fn cannot_delete(name: &[u8], why: &io::Error) -> Error {
 struct Deleter<'a> {
     context: &'a Context,
     view: View,
+    /// The file system that the set stays on.
+    device: Option<u64>,
     descent: Descent,
     deleted: u64,
 }
@@ -251,6 +267,10 @@ impl Deleter<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn kept(&self, name: &[u8], why: &str) {
+        self.context.log(Level::Info, format!("`{}` is kept: {why}", super::shown(name)));
     }
 
     fn deleted(&mut self, name: &[u8]) {
@@ -277,6 +297,9 @@ impl Visitor for Deleter<'_> {
     }
 
     fn file(&mut self, place: &Place<'_>) -> Result<()> {
+        if self.device.is_some_and(|device| device != place.meta.stamp.id.device) {
+            return Ok(());
+        }
         Deleter::file(self, place.name)
     }
 
@@ -300,8 +323,11 @@ impl Visitor for Deleter<'_> {
                 Ok(())
             }
             Err(why) if why.raw_os_error() == Some(Errno::NOTEMPTY.raw_os_error()) => {
-                let name = super::shown(name);
-                self.context.log(Level::Info, format!("`{name}` is kept: it holds what the set leaves out"));
+                self.kept(name, "it holds what the set leaves out");
+                Ok(())
+            }
+            Err(why) if why.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => {
+                self.kept(name, "a file system is mounted there");
                 Ok(())
             }
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),

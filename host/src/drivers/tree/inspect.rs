@@ -7,12 +7,13 @@ use rustix::fd::OwnedFd;
 
 use super::attributes::{Wanted, WantedSort};
 use super::choice::Choice;
-use super::descent::Descent;
+use super::descent::{Descent, split};
 use super::extras::{self, Extras};
 use super::names::{Clashes, NameSet, refusal};
 use super::problems::Problems;
 use super::room::Ground;
 use super::scope::Scope;
+use super::select::above;
 use super::stat::{Meta, Sort};
 use super::{Options, View};
 use crate::archive::{EntryInfo, Reader};
@@ -36,7 +37,7 @@ pub(super) struct Tally {
     pub(super) bytes: u64,
     pub(super) directories: u64,
     pub(super) hard_links: u64,
-    /// Entries that stay in the archive, since the globs or other sets leave them out.
+    /// Entries that stay in the archive, since the globs, other sets or file systems leave them out.
     pub(super) left_out: u64,
 }
 
@@ -73,6 +74,8 @@ pub(super) fn inspect(
         choice: Choice::new(&options.root, &options.selection, &context.leave_out),
         longest_segment: ground.longest_segment(),
         target: root.map(|root| Descent::new(root, scope.links)),
+        device: root.and_then(|root| scope.device(root)),
+        without_mounts: None,
         names: NameSet::default(),
         shared: NameSet::default(),
         tally: Tally::default(),
@@ -112,6 +115,10 @@ struct Survey {
     longest_segment: u64,
     /// The target, where there is one.
     target: Option<Descent>,
+    /// The file system that the set stays on, where it stays on one.
+    device: Option<u64>,
+    /// The directory of the target that was looked at last and lies on it.
+    without_mounts: Option<Vec<u8>>,
     names: NameSet,
     shared: NameSet,
     tally: Tally,
@@ -135,8 +142,9 @@ impl Survey {
             let message = format!("the archive holds names that a directory cannot hold: {why}");
             return self.problems.name(ErrorKind::Unsupported, &message, None, ("name", name));
         }
+        self.look_for_mount(name);
         if !self.choice.takes(name, is_directory) {
-            self.tally.left_out += 1;
+            self.tally.left_out += u64::from(!(is_directory && self.choice.is_mount(name)));
             return;
         }
         self.names.add_with_directories(name, is_directory);
@@ -153,6 +161,25 @@ impl Survey {
             WantedSort::File | WantedSort::Symlink => self.tally.bytes += info.size,
         }
         self.compare(name, info, &wanted);
+    }
+
+    /// Leaves out of the restore what another file system stands in the place of, where the set stays on one.
+    fn look_for_mount(&mut self, name: &[u8]) {
+        let (Some(device), Some(target)) = (self.device, &mut self.target) else { return };
+        let directory = split(name).0;
+        let mut is_mount = |name: &[u8]| {
+            let meta = target.parent_of(name).and_then(|(parent, leaf)| Meta::at(parent, leaf));
+            meta.is_ok_and(|meta| meta.stamp.id.device != device)
+        };
+        if self.without_mounts.as_deref() != Some(directory) {
+            if let Some(mount) = above(name).find(|above| is_mount(above)) {
+                return self.choice.leave_out_mount(mount);
+            }
+            self.without_mounts = Some(directory.to_vec());
+        }
+        if !name.is_empty() && is_mount(name) {
+            self.choice.leave_out_mount(name);
+        }
     }
 
     /// Counts what the target will need for an entry.

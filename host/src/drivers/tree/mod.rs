@@ -167,7 +167,8 @@ impl Driver for Directory {
         let plan = self.plan.take().ok_or_else(|| out_of_order("restore"))?;
         if plan.tally.left_out > 0 {
             let number = plan.tally.left_out;
-            context.warn(format!("{number} entries stay in the archive: `include`, `exclude` or another set leave them out"));
+            let why = "`include`, `exclude`, another set or a mounted file system leave them out";
+            context.warn(format!("{number} entries stay in the archive: {why}"));
         }
         let root = place::make_root(&self.options.root)?;
         let scope = self.scope(context, self.options.view.links_of_target());

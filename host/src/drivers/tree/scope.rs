@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use rustix::fd::AsFd;
+
 use super::descent::Links;
 use super::select::Selection;
 use super::stat::{Id, Meta};
@@ -15,6 +17,13 @@ pub(super) struct Scope {
     pub(super) selection: Selection,
     pub(super) left_out: LeftOut,
     pub(super) one_file_system: bool,
+}
+
+impl Scope {
+    /// The file system that a set stays on: that of its root; none where it goes into others too.
+    pub(super) fn device(&self, root: impl AsFd) -> Option<u64> {
+        if self.one_file_system { Meta::of(root).ok().map(|meta| meta.stamp.id.device) } else { None }
+    }
 }
 
 /// Why a walk passes something by that stands in the directory.

@@ -78,7 +78,7 @@ impl Selection {
 }
 
 /// The directories above a name, from the top.
-fn above(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn above(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     name.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &name[..at])
 }
 

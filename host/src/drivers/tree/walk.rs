@@ -82,7 +82,7 @@ pub(super) fn walk(root: &Arc<OwnedFd>, start: &[u8], scope: &Scope, cancel: &Ca
         name: start.to_vec(),
         frames: Vec::new(),
         listing: Vec::with_capacity(LISTING),
-        device: None,
+        device: scope.device(root),
     };
     walk.descend(true)?;
     while let Some(frame) = walk.frames.last_mut() {
@@ -110,7 +110,7 @@ struct Walk<'a> {
     /// The directories above it.
     frames: Vec<Frame>,
     listing: Vec<u8>,
-    /// The file system that the walk began on.
+    /// The file system that the walk stays on.
     device: Option<u64>,
 }
 
@@ -152,7 +152,7 @@ impl Walk<'_> {
         if verdict == Verdict::In && self.announce(&mut frame)? == Look::Past {
             return Ok(());
         }
-        if self.scope.one_file_system && *self.device.get_or_insert(meta.stamp.id.device) != meta.stamp.id.device {
+        if self.device.is_some_and(|device| device != meta.stamp.id.device) {
             return self.visitor.passed(&self.name, Passed::OtherFileSystem);
         }
         self.list(frame)
