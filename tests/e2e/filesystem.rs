@@ -166,8 +166,9 @@ fn everything_that_cannot_be_read_is_named_before_anything_is_written_or_skipped
         events.filter(|event| event["event"] == "finding").map(|event| event["finding"]["name"].as_str().unwrap().to_owned()).collect();
     skipped.sort();
     assert_eq!(skipped, ["closed", "secret"]);
-    let told = place.host.run(["restore", "--json", "out.zip"]);
+    let told = place.host.run(["restore", "--json", "--extra", "delete", "--yes", "out.zip"]).expect(0);
     assert!(told.stdout.contains("secret"), "a restore tells what its archive lacks: {told}");
+    assert!(place.at("state/secret").exists() && place.at("state/closed/inside").exists(), "what nobody could dump is not deleted");
 }
 
 /// Runs a shell script with a mount table of its own, or says that this machine does not permit it.

@@ -54,7 +54,14 @@ impl Reporter for Recorder {
 /// None in practice: the set's name is a valid one.
 pub fn context(cancel: &Cancel, recorder: &Arc<Recorder>, restore: RestoreOptions) -> Result<Context> {
     let reporter: Arc<dyn Reporter> = Arc::<Recorder>::clone(recorder);
-    Ok(Context { set: SetPath::parse("conformance")?, cancel: cancel.clone(), reporter, leave_out: Vec::new(), restore })
+    Ok(Context {
+        set: SetPath::parse("conformance")?,
+        cancel: cancel.clone(),
+        reporter,
+        leave_out: Vec::new(),
+        skipped: Arc::default(),
+        restore,
+    })
 }
 
 /// One run of one driver.

@@ -1,6 +1,6 @@
 //! What a driver is given in every moment beside its archive: how to report, when to stop, and what the user chose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub struct Context {
     /// What a set's walk or listing leaves out: absolute paths of the archive itself and of other sets that lie inside; or, of objects,
     /// the URLs of such sets, as [`Occupied::Objects`](super::Occupied::Objects) has them.
     pub leave_out: Vec<PathBuf>,
+    /// At a restore, what the archive lacks of the set since its dump left it out as told.
+    pub skipped: Arc<Skipped>,
     /// What the user chose for this restore.
     pub restore: RestoreOptions,
 }
@@ -126,6 +128,16 @@ pub enum FindingKind {
     Dangling,
     /// A set's `after_*` failed.
     AfterFailed,
+}
+
+/// What a dump left out of one set as the configuration said: its findings of kind [`FindingKind::Skipped`], as far as the manifest
+/// names them. A restore cannot bring such things back, so it must not delete them either.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Their names, for people, as the findings have them.
+    pub names: BTreeSet<String>,
+    /// Whether there may be more than these.
+    pub more: bool,
 }
 
 /// What the user chose for a restore.

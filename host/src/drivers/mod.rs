@@ -16,7 +16,7 @@ pub mod registry;
 mod sqlite;
 mod tree;
 
-pub use context::{Context, Extra, Finding, FindingKind, Level, Reporter, RestoreOptions, Unit};
+pub use context::{Context, Extra, Finding, FindingKind, Level, Reporter, RestoreOptions, Skipped, Unit};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

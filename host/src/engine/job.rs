@@ -12,7 +12,7 @@ use super::ticker::ticking;
 use super::tree::{Set, Tree};
 use crate::archive::Totals;
 use crate::cancel::Cancel;
-use crate::drivers::{Context, Description, Driver, Ended, Finding, FindingKind, RestoreOptions};
+use crate::drivers::{Context, Description, Driver, Ended, Finding, FindingKind, RestoreOptions, Skipped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::SetPath;
 
@@ -29,6 +29,8 @@ pub(super) struct Job<'a> {
     panicked: Option<String>,
     driver: &'a mut dyn Driver,
     leave_out: Vec<PathBuf>,
+    /// What the archive lacks of the set since its dump left it out as told.
+    pub(super) skipped: Arc<Skipped>,
     restore: RestoreOptions,
     run: Arc<Run>,
 }
@@ -54,6 +56,7 @@ pub(super) fn jobs<'a>(sets: &'a mut [Set], run: &Arc<Run>, restore: &RestoreOpt
             panicked: None,
             driver,
             leave_out: set.leave_out.clone(),
+            skipped: Arc::default(),
             restore: restore.clone(),
             run: run.clone(),
         }));
@@ -138,6 +141,7 @@ impl Job<'_> {
             cancel: cancel.clone(),
             reporter: self.reporter.clone(),
             leave_out: self.leave_out.clone(),
+            skipped: self.skipped.clone(),
             restore: self.restore.clone(),
         };
         let (driver, reporter) = (&mut *self.driver, &self.reporter);

@@ -1,6 +1,7 @@
 //! A restore: everything that can be found wrong with the archive and the targets first, then all sets in the reverse of the
 //! dump's order; and what became of each when it does not reach its end.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -12,11 +13,13 @@ use super::run::{Run, Stopped, lock};
 use super::session::{Report, Session};
 use super::tree::Tree;
 use super::verify::{summary, undamaged};
-use crate::archive::manifest::SetRecord;
+use crate::archive::manifest::{Manifest, SetRecord};
 use crate::archive::reader::ArchiveReader;
 use crate::cancel::Cancel;
-use crate::drivers::{Level, Reporter, RestoreOptions};
+use crate::drivers::{FindingKind, Level, Reporter, RestoreOptions, Skipped};
 use crate::error::{Error, ErrorKind, Result};
+use crate::name::SetPath;
+use crate::redact::STRUCK;
 
 /// Restores the sets of a tree from an archive. Nothing is written before the archive's directory, its indexes and every
 /// set's own checks have passed; if something is to be destroyed ([`RestoreOptions::destroys`]), before every byte of it has.
@@ -28,7 +31,8 @@ pub fn restore(tree: &mut Tree, archive: &ArchiveReader, options: &RestoreOption
     let sequence = order.sequence();
     let in_order = tree.in_order();
     let run = Run::begin(Command::Restore, session, sequence.iter().map(|set| in_order[*set].path.clone()).collect());
-    let jobs = jobs(&mut tree.sets, &run, options);
+    let mut jobs = jobs(&mut tree.sets, &run, options);
+    jobs.iter_mut().for_each(|job| job.skipped = Arc::new(skipped(archive.manifest(), job.path)));
     let summaries = jobs.iter().map(|job| Mutex::new(job.summary(SetState::Untouched))).collect();
     let jobs = jobs.into_iter().map(Mutex::new).collect();
     let restore = Restore { run, order, sequence, jobs, summaries, archive };
@@ -36,6 +40,18 @@ pub fn restore(tree: &mut Tree, archive: &ArchiveReader, options: &RestoreOption
     restore.after(whole.is_ok());
     let summaries = restore.sequence.iter().map(|set| lock(&restore.summaries[*set]).clone()).collect();
     restore.run.finish(whole.is_ok(), Some(summary(archive)), summaries)
+}
+
+/// What a set's dump left out as told. Findings are named in the order in which they are made, those of links last: where one of
+/// these is named, so is everything that was left out.
+fn skipped(manifest: &Manifest, set: &SetPath) -> Skipped {
+    let of_links: u64 = manifest.links.iter().map(|link| link.check.dangling.saturating_sub(link.check.dangling_names.len() as u64)).sum();
+    let names_a_link = manifest.findings.iter().any(|finding| finding.kind == FindingKind::Dangling);
+    let named = manifest.findings.iter().filter(|finding| finding.kind == FindingKind::Skipped && finding.set == *set);
+    let names: BTreeSet<String> = named.map(|finding| finding.name.clone()).collect();
+    // A name that a secret was struck out of names nothing.
+    let more = names.iter().any(|name| name.contains(STRUCK)) || manifest.more_findings > of_links && !names_a_link;
+    Skipped { names, more }
 }
 
 struct Restore<'a> {

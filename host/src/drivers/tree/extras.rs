@@ -108,6 +108,23 @@ impl Finder<'_> {
         self.extras.doomed.push(escape(&EntryName::from_bytes(name)).as_bytes())
     }
 
+    /// Whether the archive lacks this since its dump left it out as told.
+    fn was_skipped(&self, name: &[u8]) -> bool {
+        let skipped = &self.context.skipped.names;
+        !skipped.is_empty() && skipped.contains(&super::shown(name))
+    }
+
+    /// Whether something that was left out as told stands below this directory.
+    fn holds_skipped(&self, name: &[u8]) -> bool {
+        let below = super::shown(name) + "/";
+        self.context.skipped.names.range(below.clone()..).next().is_some_and(|first| first.starts_with(&below))
+    }
+
+    /// Something that the dump left out as told.
+    fn spare(&self, name: &[u8]) {
+        self.context.log(Level::Info, format!("`{}` stays as it is: the dump left it out, as it was told", super::shown(name)));
+    }
+
     /// Something that no dump of this set could hold.
     fn keep(&mut self, name: &[u8]) {
         self.extras.target_is_empty = false;
@@ -134,6 +151,10 @@ impl Visitor for Finder<'_> {
             return Ok(Look::Into);
         }
         self.extras.target_is_empty = false;
+        if self.was_skipped(name) {
+            self.spare(name);
+            return Ok(Look::Past);
+        }
         match (self.names.is_directory(name), self.view) {
             (Some(true), _) | (None, View::Objects) => {}
             (Some(false), View::Objects) => self.blocked = Some(name.to_vec()),
@@ -141,6 +162,7 @@ impl Visitor for Finder<'_> {
                 self.inside = Some(name.to_vec());
                 self.in_the_way(name)?;
             }
+            (None, View::Files) if self.holds_skipped(name) => {}
             (None, View::Files) => {
                 self.inside = Some(name.to_vec());
                 self.extra(name)?;
@@ -163,6 +185,10 @@ impl Visitor for Finder<'_> {
             Some(false) => return Ok(()),
             Some(true) => self.in_the_way(place.name)?,
             None if blocks => self.in_the_way(place.name)?,
+            None if self.was_skipped(place.name) => {
+                self.spare(place.name);
+                return Ok(());
+            }
             None if self.skip_unreadable && place.check_readable() == Err(Errno::ACCESS) => {
                 self.keep(place.name);
                 return Ok(());
@@ -174,6 +200,11 @@ impl Visitor for Finder<'_> {
     }
 
     fn unreadable(&mut self, name: &[u8], why: &io::Error) -> Result<()> {
+        if self.was_skipped(name) {
+            self.extras.target_is_empty = false;
+            self.spare(name);
+            return Ok(());
+        }
         if self.skip_unreadable && self.names.is_directory(name) != Some(false) {
             self.keep(name);
             return Ok(());

@@ -18,7 +18,7 @@ use super::stat::{Meta, Sort};
 use super::{Options, View};
 use crate::archive::{EntryInfo, Reader};
 use crate::drivers::{Context, Extra};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What `before_restore` leaves to `restore`.
 pub(super) struct Plan {
@@ -96,6 +96,7 @@ pub(super) fn inspect(
             Ok(())
         })?;
     }
+    survey.problems.check(knows_what_was_skipped(context));
     let extras = match root {
         Some(root) => extras::find(context, options, root, scope, &survey.names, &mut survey.problems)?,
         None => Extras::none()?,
@@ -106,6 +107,15 @@ pub(super) fn inspect(
     survey.problems.check(ground.check_room(more_bytes, survey.more_files));
     survey.problems.into_result()?;
     Ok(Plan { choice: survey.choice, extras, tally: survey.tally, shared: survey.shared })
+}
+
+/// Whether what a dump left out as told can be told from what the archive lacks for other reasons.
+fn knows_what_was_skipped(context: &Context) -> Result<()> {
+    if context.skipped.more && context.restore.extra == Some(Extra::Delete) {
+        let message = "`--extra delete` could delete what the dump left out as told: the archive does not name all of that";
+        return Err(Error::new(ErrorKind::Unsupported, message).hint("pass `--extra keep`, and delete by hand what must go"));
+    }
+    Ok(())
 }
 
 /// What the entries say, and what stands against them.

@@ -13,7 +13,7 @@ use super::{driver, dump, options, recorded, restore, unprivileged};
 use crate::archive::entry::attribute;
 use crate::archive::{Entries, Entry, EntryReader, Reader, Totals};
 use crate::conformance::{MemoryArchive, Recorder};
-use crate::drivers::{Extra, Outcome};
+use crate::drivers::{Extra, Outcome, Skipped};
 use crate::error::{Error, Result};
 use crate::name::EntryName;
 
@@ -296,6 +296,36 @@ fn what_the_globs_and_other_sets_leave_out_is_neither_extra_nor_touched() {
     assert_eq!(fs::read_to_string(pair.at("live.db")).unwrap(), "live");
     assert_eq!(fs::read_to_string(pair.at("d/b")).unwrap(), "changed, and left out");
     assert!(recorder.lines().iter().any(|(_, line)| line.starts_with("1 ")), "what stays in the archive is said: {:?}", recorder.lines());
+}
+
+/// Whoever restores may be able to read what the dump could not.
+#[test]
+fn what_the_dump_left_out_as_told_is_no_extra() {
+    for view in BOTH {
+        let pair = Pair::new(view);
+        fs::create_dir_all(pair.at("closed/below")).unwrap();
+        fs::create_dir_all(pair.at("only")).unwrap();
+        let kept = ["secret", "d/\x01", "closed/below/x", "only/secret"];
+        kept.iter().for_each(|name| fs::write(pair.at(name), "not in the archive").unwrap());
+        ["extra", "only/extra"].iter().for_each(|name| fs::write(pair.at(name), "newer").unwrap());
+        let (mut context, _) = recorded(Some(Extra::Delete));
+        let names = ["secret", "d/\\u{1}", "closed", "only/secret"].map(str::to_owned).into();
+        context.skipped = Arc::new(Skipped { names, more: false });
+        let outcome = restore(options(view, &pair.target), &context, &pair.archive).unwrap();
+        assert_eq!(note(&outcome, "deleted"), 2, "{view:?}");
+        pair.expect_whole();
+        kept.iter().for_each(|name| assert!(pair.at(name).exists(), "{view:?}: {name}"));
+
+        context.restore.extra = None;
+        restore(options(view, &pair.target), &context, &pair.archive).unwrap();
+
+        context.restore.extra = Some(Extra::Delete);
+        context.skipped = Arc::new(Skipped { names: context.skipped.names.clone(), more: true });
+        let error = restore(options(view, &pair.target), &context, &pair.archive).unwrap_err();
+        assert!(error.is_untouched(), "{error}");
+        let said = "`--extra delete` could delete what the dump left out as told: the archive does not name all of that";
+        assert_eq!((error.message(), error.advice()), (said, Some("pass `--extra keep`, and delete by hand what must go")));
+    }
 }
 
 #[test]
