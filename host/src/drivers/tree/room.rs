@@ -16,12 +16,16 @@ impl Ground {
     /// Looks at the target `root`, which need not exist yet.
     ///
     /// # Errors
-    /// Something on the way to it is no directory, or cannot be looked at.
+    /// Something on the way to it is no directory, leads nowhere, or cannot be looked at.
     pub(super) fn of(root: &Path) -> Result<Self> {
         let mut path = root;
         loop {
             match rustix::fs::statvfs(path) {
                 Ok(system) => return Ok(Self { path: path.to_owned(), system }),
+                Err(rustix::io::Errno::NOENT) if path.is_symlink() => {
+                    let message = format!("`{}` is a symbolic link that leads nowhere", path.display());
+                    return Err(Error::new(ErrorKind::NotFound, message).hint("make the directory that it leads to, or remove the link"));
+                }
                 Err(rustix::io::Errno::NOENT) => {
                     path = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("/"))
                 }

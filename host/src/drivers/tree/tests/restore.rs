@@ -427,6 +427,22 @@ fn new_objects_belong_to_the_owner_of_their_directory_and_replaced_ones_keep_the
 }
 
 #[test]
+fn a_target_that_is_a_link_to_nowhere_is_refused() {
+    for view in BOTH {
+        let pair = Pair::new(view);
+        let link = pair.target.with_file_name("link");
+        symlink("missing", &link).unwrap();
+        for target in [link.clone(), link.join("below")] {
+            let error = restore(options(view, &target), &recorded(None).0, &pair.archive).unwrap_err();
+            assert!(error.is_untouched(), "{error}");
+            assert_eq!(error.message(), format!("`{}` is a symbolic link that leads nowhere", link.display()));
+            assert_eq!(error.advice(), Some("make the directory that it leads to, or remove the link"));
+        }
+        assert!(!pair.target.with_file_name("missing").exists());
+    }
+}
+
+#[test]
 fn a_target_that_this_user_may_not_write_is_refused() {
     let pair = Pair::new(View::Objects);
     fs::set_permissions(pair._directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
