@@ -11,6 +11,7 @@ use super::descent::{Descent, split};
 use super::extras::{self, Extras};
 use super::names::{Clashes, NameSet, refusal};
 use super::problems::Problems;
+use super::put::link_target;
 use super::room::Ground;
 use super::scope::Scope;
 use super::select::above;
@@ -78,6 +79,7 @@ pub(super) fn inspect(
         without_mounts: None,
         names: NameSet::default(),
         shared: NameSet::default(),
+        links: NameSet::default(),
         tally: Tally::default(),
         more_bytes: 0,
         most_replaced: 0,
@@ -85,12 +87,13 @@ pub(super) fn inspect(
         problems: Problems::default(),
     };
     each_entry(context, source, |info| {
-        survey.entry(&info);
+        survey.entry(&info, source);
         Ok(())
     })?;
     let clashes = survey.names.seal();
     survey.shared.seal();
-    if !clashes.is_empty() || !survey.names.has_files(&survey.shared) {
+    survey.links.seal();
+    if !clashes.is_empty() || !survey.names.has_files(&survey.shared) || survey.links.meets(&survey.shared) {
         each_entry(context, source, |info| {
             survey.clash(&clashes, &info);
             Ok(())
@@ -131,6 +134,8 @@ struct Survey {
     without_mounts: Option<Vec<u8>>,
     names: NameSet,
     shared: NameSet,
+    /// The names of symbolic and hard links: none of them is a file that can have further names.
+    links: NameSet,
     tally: Tally,
     /// How many bytes more the target will take up.
     more_bytes: u64,
@@ -141,7 +146,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn entry(&mut self, info: &EntryInfo) {
+    fn entry(&mut self, info: &EntryInfo, source: &dyn Reader) {
         let name = info.entry.name.as_bytes();
         let wanted = match Wanted::of(self.view, &info.entry) {
             Ok(wanted) => wanted,
@@ -158,6 +163,9 @@ impl Survey {
             return;
         }
         self.names.add_with_directories(name, is_directory);
+        if matches!(wanted.sort, WantedSort::Symlink | WantedSort::HardLink(_)) {
+            self.links.add(name, false);
+        }
         match &wanted.sort {
             WantedSort::Directory => self.tally.directories += 1,
             WantedSort::HardLink(first) => {
@@ -168,9 +176,21 @@ impl Survey {
                 let message = "the archive holds symbolic links that no file system can hold: their targets are empty or too long";
                 self.problems.name(ErrorKind::Corrupt, message, None, ("link", name));
             }
-            WantedSort::File | WantedSort::Symlink => self.tally.bytes += info.size,
+            WantedSort::Symlink => {
+                self.tally.bytes += info.size;
+                self.symlink(info, source);
+            }
+            WantedSort::File => self.tally.bytes += info.size,
         }
         self.compare(name, info, &wanted);
+    }
+
+    /// Reads where a symbolic link leads: what no link can hold is found before anything is written.
+    fn symlink(&mut self, info: &EntryInfo, source: &dyn Reader) {
+        let mut buffer = [0; LONGEST_LINK as usize];
+        let target = source.open(&info.entry.name).and_then(|mut from| link_target(from.as_mut(), &mut buffer));
+        let name = info.entry.name.as_bytes();
+        self.problems.check(target.map(drop).map_err(|error| error.while_(format!("cannot restore `{}`", super::shown(name)))));
     }
 
     /// Leaves out of the restore what another file system stands in the place of, where the set stays on one.
@@ -223,7 +243,7 @@ impl Survey {
         }
         if let WantedSort::HardLink(first) = &wanted.sort
             && self.choice.takes(name, false)
-            && self.names.is_directory(first.as_bytes()) != Some(false)
+            && (self.names.is_directory(first.as_bytes()) != Some(false) || self.links.is_directory(first.as_bytes()).is_some())
         {
             let message = "the archive holds hard links whose file is not restored with them";
             self.problems.name(ErrorKind::Corrupt, message, None, ("link", name));

@@ -83,6 +83,11 @@ impl NameSet {
         self.keys.get(at).filter(|found| **found & !DIRECTORY == key).map(|found| found & DIRECTORY != 0)
     }
 
+    /// Whether a name of `others` is here. Only once sealed.
+    pub(super) fn meets(&self, others: &Self) -> bool {
+        others.keys.iter().any(|other| self.keys.binary_search(other).is_ok())
+    }
+
     /// Whether every name of `others` is here, and not as a directory's. Only once sealed.
     pub(super) fn has_files(&self, others: &Self) -> bool {
         others.keys.iter().all(|other| self.keys.binary_search(other).is_ok())

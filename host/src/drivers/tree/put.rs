@@ -274,7 +274,7 @@ impl Tools<'_> {
 
     fn symlink(&mut self, place: &Place<'_>, info: &EntryInfo, wanted: &Wanted) -> Result<Put> {
         let mut from = self.job.source.open(&info.entry.name)?;
-        let target = self.target_of_link(from.as_mut())?;
+        let target = link_target(from.as_mut(), &mut self.buffer)?.to_vec();
         let set = || "cannot set its metadata";
         if let Some(there) = place.there.filter(|there| there.sort == Sort::Symlink)
             && rustix::fs::readlinkat(place.directory, place.leaf, Vec::new()).is_ok_and(|now| now.as_bytes() == target)
@@ -290,11 +290,18 @@ impl Tools<'_> {
         temporary.rename(place.leaf).while_doing(|| "cannot make the link")?;
         Ok(Put::Written)
     }
+}
 
-    fn target_of_link(&mut self, from: &mut dyn EntryReader) -> Result<Vec<u8>> {
-        let length = from.fill(&mut self.buffer)?;
-        let target = self.buffer[..length].to_vec();
-        if target.is_empty() || target.contains(&0) { Err(Error::corrupt("it is a symbolic link without a target")) } else { Ok(target) }
+/// Where a symbolic link of the archive leads, which fits into `buffer`.
+///
+/// # Errors
+/// It leads where no link can; the entry is damaged; the run is cancelled.
+pub(super) fn link_target<'b>(from: &mut dyn EntryReader, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
+    let length = from.fill(buffer)?;
+    match &buffer[..length] {
+        [] => Err(Error::corrupt("it is a symbolic link without a target")),
+        target if target.contains(&0) => Err(Error::corrupt("it is a symbolic link whose target holds a NUL")),
+        target => Ok(target),
     }
 }
 

@@ -24,7 +24,9 @@ impl Ground {
                 Ok(system) => return Ok(Self { path: path.to_owned(), system }),
                 Err(rustix::io::Errno::NOENT) if path.is_symlink() => {
                     let message = format!("`{}` is a symbolic link that leads nowhere", path.display());
-                    return Err(Error::new(ErrorKind::NotFound, message).hint("make the directory that it leads to, or remove the link"));
+                    return Err(Error::new(ErrorKind::NotFound, message)
+                        .untouched()
+                        .hint("make the directory that it leads to, or remove the link"));
                 }
                 Err(rustix::io::Errno::NOENT) => {
                     path = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("/"))

@@ -108,18 +108,26 @@ fn a_hard_link_to_what_is_no_file_of_the_set_is_refused() {
 }
 
 #[test]
-fn a_hard_link_to_a_symbolic_link_gives_no_second_name_to_what_that_leads_to() {
-    let directory = tempfile::tempdir().unwrap();
-    let victim = directory.path().join("victim");
-    fs::write(&victim, "untouched").unwrap();
+fn a_hard_link_to_another_link_is_refused_all_of_them_named() {
+    let link = |name: &str, first: &str| (typed(name, attribute::HARDLINK).attribute(attribute::TARGET, first), "");
     let archive = archive([
+        (file(b"good"), "good"),
+        link("another good", "good"),
         (typed("symlink", attribute::SYMLINK), "../victim"),
-        (typed("link", attribute::HARDLINK).attribute(attribute::TARGET, "symlink"), ""),
+        link("to a symlink", "symlink"),
+        link("to itself", "to itself"),
+        link("round", "and round"),
+        link("and round", "round"),
+        link("to a link", "another good"),
     ]);
-    let target = directory.path().join("target");
-    let error = restore(options(View::Files, &target), &recorded(None).0, &archive).unwrap_err();
-    assert!(error.message().contains("`link`"), "{error}");
-    assert!(!target.join("link").exists());
+    let error = refused(View::Files, &archive, |_| ());
+    let mut named: Vec<_> = error.context().iter().map(|(_, name)| name.as_str()).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["and round", "round", "to a link", "to a symlink", "to itself"]);
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Corrupt, "the archive holds hard links whose file is not restored with them (5)")
+    );
 }
 
 #[test]
@@ -140,6 +148,12 @@ fn attributes_that_no_dump_writes_are_refused() {
         let entry = typed("a", sort).attribute(attribute::TARGET, "b");
         assert_eq!(refused(View::Objects, &archive([(entry, "")]), |_| ()).kind(), ErrorKind::Corrupt, "{sort} is no object");
     }
+}
+
+#[test]
+fn a_symbolic_link_whose_target_holds_a_nul_is_refused() {
+    let error = refused(View::Files, &archive([(file(b"a"), "x"), (typed("link", attribute::SYMLINK), "a\0b")]), |_| ());
+    assert_eq!(error.message(), "cannot restore `link`: it is a symbolic link whose target holds a NUL");
 }
 
 #[test]
