@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::inventory::{Inventory, Listed, ListedSort};
 use super::scope::{Passed, Scope};
 use super::stat::{Meta, Sort};
+use super::select::Unmatched;
 use super::walk::{Look, Place, Visitor, walk};
 use super::{Unreadable, View};
 use crate::drivers::{Context, FindingKind, Level};
@@ -21,8 +22,10 @@ use crate::name::EntryName;
 /// One that names everything which cannot be read, unless `unreadable` says that it is to be left out, as a finding each; the run
 /// is cancelled.
 pub(super) fn list(context: &Context, root: &Arc<OwnedFd>, view: View, scope: &Scope, unreadable: Unreadable) -> Result<Inventory> {
-    let mut lister = Lister { context, view, choice: unreadable, inventory: Inventory::new()?, unreadable: Vec::new() };
+    let unmatched = scope.selection.unmatched();
+    let mut lister = Lister { context, view, choice: unreadable, unmatched, inventory: Inventory::new()?, unreadable: Vec::new() };
     walk(root, b"", scope, &context.cancel, &mut lister)?;
+    lister.unmatched.texts().for_each(|glob| context.warn(format!("the glob `{glob}` of `include` matches nothing")));
     match lister.unreadable.len() {
         0 => Ok(lister.inventory),
         number => {
@@ -39,6 +42,7 @@ struct Lister<'a> {
     context: &'a Context,
     view: View,
     choice: Unreadable,
+    unmatched: Unmatched<'a>,
     inventory: Inventory,
     /// Names and reasons.
     unreadable: Vec<(String, String)>,
@@ -52,6 +56,7 @@ impl Lister<'_> {
 
 impl Visitor for Lister<'_> {
     fn directory(&mut self, name: &[u8], meta: &Meta) -> Result<Look> {
+        self.unmatched.meet(name);
         if self.view == View::Files {
             self.push(name, ListedSort::Directory, meta)?;
         }
@@ -59,6 +64,7 @@ impl Visitor for Lister<'_> {
     }
 
     fn file(&mut self, place: &Place<'_>) -> Result<()> {
+        self.unmatched.meet(place.name);
         if place.meta.sort == Sort::Symlink {
             return self.push(place.name, ListedSort::Symlink, &place.meta);
         }
@@ -76,6 +82,7 @@ impl Visitor for Lister<'_> {
     }
 
     fn unreadable(&mut self, name: &[u8], why: &io::Error) -> Result<()> {
+        self.unmatched.meet(name);
         let name = super::shown(name);
         let why = Error::io("", why).message().trim_start_matches(": ").to_owned();
         if self.choice == Unreadable::Skip {
@@ -87,6 +94,7 @@ impl Visitor for Lister<'_> {
     }
 
     fn passed(&mut self, name: &[u8], why: Passed) -> Result<()> {
+        self.unmatched.meet(name);
         let (level, why) = match why {
             Passed::LeftOut => (Level::Info, "is left out: it is the archive itself, or belongs to another set"),
             Passed::OtherFileSystem => (Level::Info, "is left empty: another file system is mounted there"),

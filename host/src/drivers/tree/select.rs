@@ -13,6 +13,8 @@ use crate::drivers::SettingError;
 pub(in crate::drivers) struct Selection {
     include: Option<GlobSet>,
     exclude: GlobSet,
+    /// The globs of `include`, in their order, as they were written.
+    included: Vec<String>,
 }
 
 /// What becomes of one name.
@@ -35,7 +37,7 @@ impl Selection {
         let mut errors = Vec::new();
         let included = read("/include", include, &mut errors);
         let excluded = read("/exclude", exclude, &mut errors);
-        if errors.is_empty() { Ok(Self { include: (!include.is_empty()).then_some(included), exclude: excluded }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { include: (!include.is_empty()).then_some(included), exclude: excluded, included: include.to_vec() }) } else { Err(errors) }
     }
 
     /// Judges a name whose directory was not left out; `within` says that something above it was included.
@@ -53,6 +55,11 @@ impl Selection {
             }
             _ => Verdict::In,
         }
+    }
+
+    /// The globs of `include`, none of which has matched anything yet.
+    pub(super) fn unmatched(&self) -> Unmatched<'_> {
+        Unmatched { selection: self, globs: (0..self.included.len()).collect() }
     }
 
     /// Whether something above a name was included by its own name.
@@ -74,6 +81,27 @@ impl Selection {
             }
         }
         true
+    }
+}
+
+/// The globs of `include` that have matched nothing so far: perhaps they are written wrong.
+pub(super) struct Unmatched<'s> {
+    selection: &'s Selection,
+    globs: Vec<usize>,
+}
+
+impl Unmatched<'_> {
+    /// Takes note of the globs that match this name.
+    pub(super) fn meet(&mut self, name: &[u8]) {
+        if let (Some(include), false) = (&self.selection.include, self.globs.is_empty()) {
+            let matched = include.matches(path(name));
+            self.globs.retain(|glob| !matched.contains(glob));
+        }
+    }
+
+    /// The globs that are left, as they were written.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.globs.iter().map(|glob| self.selection.included[*glob].as_str())
     }
 }
 

@@ -280,6 +280,22 @@ fn globs_choose_and_the_directories_on_the_way_come_along() {
 }
 
 #[test]
+fn globs_that_match_nothing_are_warned_of() {
+    let root = tempfile::tempdir().unwrap();
+    for name in ["keys", "private", "empty"] {
+        fs::create_dir(root.path().join(name)).unwrap();
+    }
+    fs::write(root.path().join("keys/a.pem"), "x").unwrap();
+    fs::write(root.path().join("private/b.pem"), "x").unwrap();
+    let globs = ["keys", "keys/*.pem", "kyes", "private/*.pem", "empty", "**/*.key"].map(str::to_owned);
+    let selection = Selection::new(&globs, &["private".into()]).unwrap();
+    let (context, recorder) = recorded(None);
+    dump(Options { selection, ..options(View::Files, root.path()) }, &context).unwrap();
+    let said = ["kyes", "private/*.pem", "**/*.key"].map(|glob| (Level::Warn, format!("the glob `{glob}` of `include` matches nothing")));
+    assert_eq!(recorder.lines(), said);
+}
+
+#[test]
 fn what_belongs_to_others_is_left_out_and_said_whatever_leads_to_it() {
     let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let at = |name: &str| root.path().join(name);
