@@ -62,6 +62,17 @@ impl Entry {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.attributes.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
+
+    /// The Unix file mode with its type, as the zip's directory has it.
+    pub(super) fn unix_mode(&self) -> u32 {
+        let (file_type, default) = match self.get(attribute::TYPE) {
+            Some(attribute::DIRECTORY) => (0o040_000, 0o755),
+            Some(attribute::SYMLINK) => (0o120_000, 0o777),
+            _ => (0o100_000, 0o644),
+        };
+        let mode = self.get(attribute::MODE).and_then(|mode| u32::from_str_radix(mode, 8).ok());
+        file_type | mode.map_or(default, |mode| mode & 0o7777)
+    }
 }
 
 /// One entry as the archive holds it: what the driver said, and what its bytes turned out to be.

@@ -39,6 +39,9 @@ const MADE_BY_UNIX: u16 = 3 << 8;
 /// The directory bit of MS-DOS in the external attributes.
 const DOS_DIRECTORY: u32 = 0x10;
 
+/// The mode of the archive's own entries: a regular file, readable by its owner.
+pub(super) const OWN_MODE: u32 = 0o100_600;
+
 /// The longest name that a zip can hold, in bytes.
 pub(super) const MAX_NAME: usize = u16::MAX as usize;
 

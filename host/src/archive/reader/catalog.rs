@@ -36,6 +36,7 @@ struct Slot {
     modified: i32,
     /// Where its line stands among the lines of all indexes.
     line: Position,
+    mode: u16,
     method: Method,
     streamed: bool,
     directory: bool,
@@ -149,7 +150,7 @@ impl Catalog {
         let header = Header { name: full(&info), method: slot.method, modified: slot.modified };
         let content = zip::Content { crc: slot.crc, size: slot.size, stored: slot.stored };
         let place = Place { offset: slot.offset, streamed: slot.streamed };
-        Ok(Some((info, Central { header, content, place, mode: 0 })))
+        Ok(Some((info, Central { header, content, place, mode: slot.mode.into() })))
     }
 
     fn find(&self, zip_name: &str) -> Option<usize> {
@@ -233,7 +234,7 @@ impl Builder<'_> {
             self.wrong(&name.clone(), "it belongs to none of the sets that the manifest names");
             return;
         }
-        let Central { header, content, place, .. } = record;
+        let Central { header, content, place, mode } = record;
         self.catalog.slots.push(Slot {
             key: key(&header.name),
             offset: place.offset,
@@ -242,6 +243,7 @@ impl Builder<'_> {
             crc: content.crc,
             modified: header.modified,
             line: Position { block: 0, start: 0 },
+            mode: u16::try_from(mode).expect("a record has 16 bits for it"),
             method: header.method,
             streamed: place.streamed,
             directory: header.name.ends_with('/'),
@@ -254,6 +256,9 @@ impl Builder<'_> {
         let known = name == manifest::NAME
             || self.manifest.sets.iter().any(|set| set.index == name)
             || self.manifest.links.iter().any(|link| link.values == name);
+        if (record.mode, record.header.modified) != (zip::OWN_MODE, self.file.manifest.header.modified) {
+            self.wrong(&name, "its mode or time is not that of an archive's own entries");
+        }
         if !known {
             self.wrong(&name, "the manifest knows nothing of it");
         } else if self.catalog.own.insert(name.clone(), record).is_some() {
@@ -308,6 +313,8 @@ impl Builder<'_> {
 
     fn read_lines(&mut self, set: &SetRecord, sums: &mut Sums) -> Result<()> {
         let mut lines = Lines::open(self.file, &self.catalog.own(&set.index)?, &set.index_sha256)?;
+        // What has no time of its own has that of the dump, and so has the manifest.
+        let dumped = self.file.manifest.header.modified;
         while let Some(line) = lines.next_line()? {
             self.cancel.check()?;
             let info = index::parse(line)?;
@@ -322,14 +329,15 @@ impl Builder<'_> {
             slot.line = position;
             let differs = slot.size != info.size
                 || slot.directory != name.ends_with('/')
-                || info.entry.modified.is_some_and(|at| zip::seconds(at) != slot.modified);
+                || u32::from(slot.mode) != info.entry.unix_mode()
+                || slot.modified != info.entry.modified.map_or(dumped, zip::seconds);
             sums.bytes = sums.bytes.saturating_add(slot.size);
             sums.stored = sums.stored.saturating_add(slot.stored);
             if twice {
                 self.wrong(&name, "the index names it twice");
             }
             if differs {
-                self.wrong(&name, "index and directory disagree about its type, size or time");
+                self.wrong(&name, "index and directory disagree about its type, mode, size or time");
             }
         }
         Ok(())

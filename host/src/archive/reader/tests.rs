@@ -331,8 +331,8 @@ fn an_index_that_disagrees_is_refused() {
         ("index names it twice", Box::new(move |text| first_line(&text) + &text)),
         ("no index names it", Box::new(move |text| text.replacen(&first_line(&text), "", 1))),
         ("archive does not hold it", Box::new(|text| text.replace("\"a\"", "\"z\""))),
-        ("about its type, size or time", Box::new(|text| text.replace(":59", ":60"))),
-        ("about its type, size or time", Box::new(|text| text.replace("\"size\"", "\"modified\":\"2001-01-01T00:00:00Z\",\"size\""))),
+        ("about its type, mode, size or time", Box::new(|text| text.replace(":59", ":60"))),
+        ("about its type, mode, size or time", Box::new(|text| text.replace("\"size\"", "\"modified\":\"2001-01-01T00:00:00Z\",\"size\""))),
         ("is no entry", Box::new(|text| text.replace("\"size\"", "\"sise\""))),
         ("is no entry", Box::new(|text| text + "{}\n")),
         ("last line has no end", Box::new(|text| text.trim_end().to_owned())),
@@ -402,6 +402,28 @@ fn local_headers_that_differ_from_the_directory_are_refused() {
     let mut renamed = bytes[..bytes.len() - usize::from(COMMENT_LENGTH)].to_vec();
     renamed[name_at + 6] = b'x';
     refused_when_read(seal(renamed), "local header");
+}
+
+/// Other tools unpack by the directory: it must not make a program or a link of what the index calls a file.
+#[test]
+fn modes_and_times_that_the_index_does_not_have_are_refused() {
+    type Change = Box<dyn Fn(&mut Central)>;
+    let changes: [Change; 4] = [
+        Box::new(|record| record.mode = 0o120_777),
+        Box::new(|record| record.mode |= 0o4111),
+        Box::new(|record| record.mode = 0),
+        Box::new(|record| record.header.modified += 1),
+    ];
+    for change in changes {
+        for (part, says) in [(0, "about its type, mode, size or time"), (INDEX, "not that of an archive's own entries")] {
+            let mut forged = parts(Compression::Store);
+            change(&mut forged[part].record);
+            refused(build(&forged), says);
+        }
+    }
+    let mut manifest = parts(Compression::Store);
+    manifest[MANIFEST].record.mode = 0o100_644;
+    refused(build(&manifest), "not that of an archive's own entries");
 }
 
 #[test]

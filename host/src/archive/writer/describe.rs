@@ -33,15 +33,10 @@ impl Described {
                 format!("the name `{begin}…` takes more than the {MAX_NAME} bytes that a zip can hold"),
             ));
         }
-        let (file_type, default_mode) = match kind {
-            Some(attribute::DIRECTORY) => (0o040_000, 0o755),
-            Some(attribute::SYMLINK) => (0o120_000, 0o777),
-            _ => (0o100_000, 0o644),
-        };
-        let mode = entry.get(attribute::MODE).and_then(|mode| u32::from_str_radix(mode, 8).ok()).map_or(default_mode, |mode| mode & 0o7777);
+        let mode = entry.unix_mode();
         let modified = entry.modified.map_or(set.core.now, seconds);
         let header = Header { name, method: set.core.method, modified };
-        Ok(Self { entry, header, mode: file_type | mode })
+        Ok(Self { entry, header, mode })
     }
 
     /// Whether it may have content.

@@ -203,7 +203,7 @@ impl ArchiveWriter {
     fn append_own(&self, name: String, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Stored> {
         let header = Header { name: name.clone(), method: self.core.method, modified: self.core.now };
         let mut output = self.core.output();
-        let streaming = output.stream(header, OWN_MODE)?;
+        let streaming = output.stream(header, zip::OWN_MODE)?;
         let encoder = Encoder::new(self.core.method, self.core.level, streaming).while_doing(|| "cannot compress")?;
         let mut hashing = Hashing::new(encoder);
         fill(&mut hashing)?;
@@ -212,9 +212,6 @@ impl ArchiveWriter {
         Ok(Stored { name, sha256: hex::encode(digest.sha256) })
     }
 }
-
-/// The mode of the archive's own entries: a regular file, readable by its owner.
-const OWN_MODE: u32 = 0o100_600;
 
 /// The error inside an `io::Error` that [`Write`] had to make of it.
 fn plain(cause: io::Error) -> Error {

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 
 use super::inventory::{Inventory, Listed, ListedSort};
 use super::scope::{Passed, Scope};
-use super::stat::{Meta, Sort};
 use super::select::Unmatched;
+use super::stat::{Meta, Sort};
 use super::walk::{Look, Place, Visitor, walk};
 use super::{Unreadable, View};
 use crate::drivers::{Context, FindingKind, Level};

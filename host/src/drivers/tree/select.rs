@@ -37,7 +37,11 @@ impl Selection {
         let mut errors = Vec::new();
         let included = read("/include", include, &mut errors);
         let excluded = read("/exclude", exclude, &mut errors);
-        if errors.is_empty() { Ok(Self { include: (!include.is_empty()).then_some(included), exclude: excluded, included: include.to_vec() }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { include: (!include.is_empty()).then_some(included), exclude: excluded, included: include.to_vec() })
+        } else {
+            Err(errors)
+        }
     }
 
     /// Judges a name whose directory was not left out; `within` says that something above it was included.
