@@ -15,6 +15,12 @@ const REPEATED: usize = 20;
 /// How much of the database is kept in memory, in KiB: a full check looks every row up in every index.
 const CACHE: u32 = 64 << 10;
 
+/// The check of everything.
+const FULL: &str = "integrity_check";
+
+/// CHECK constraints are the application's, and may call functions that only it has.
+const WITHOUT_CONSTRAINTS: &str = "PRAGMA ignore_check_constraints = on";
+
 /// What a check found that does not make the database unsound.
 #[derive(Default)]
 pub(super) struct Remarks {
@@ -31,13 +37,12 @@ pub(super) struct Remarks {
 pub(super) fn check(path: &Path, how: Check, cancel: &Cancel) -> Result<Remarks> {
     let connection = open_immutable(path, cancel)?;
     let pragma = match how {
-        Check::Full => "integrity_check",
+        Check::Full => FULL,
         Check::Quick => "quick_check",
     };
     let mut findings = Findings::new(pragma);
     let broken = |error: &rusqlite::Error| fault(path, error);
-    // CHECK constraints are the application's, and may call functions that only it has.
-    let set_up = format!("PRAGMA ignore_check_constraints = on; PRAGMA cell_size_check = on; PRAGMA cache_size = -{CACHE}");
+    let set_up = format!("{WITHOUT_CONSTRAINTS}; PRAGMA cell_size_check = on; PRAGMA cache_size = -{CACHE}");
     connection.execute_batch(&set_up).map_err(|error| broken(&error))?;
     let mut gathered = findings.gather(&connection, &i32::MAX.to_string());
     if gathered.as_ref().is_err_and(needs_the_application) {
@@ -51,6 +56,25 @@ pub(super) fn check(path: &Path, how: Check, cancel: &Cancel) -> Result<Remarks>
         gathered => gathered.map_err(|error| broken(&error))?,
     }
     findings.judge()
+}
+
+/// The tables that a restore will not be able to check, and why. Reads the schema alone: a check that is only prepared reads no row.
+pub(super) fn uncheckable(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection.execute_batch(WITHOUT_CONSTRAINTS)?;
+    let prepare = |argument: &str| connection.prepare(&format!("PRAGMA {FULL}({argument})")).map(drop);
+    if !prepare(&i32::MAX.to_string()).is_err_and(|error| needs_the_application(&error)) {
+        return Ok(Vec::new());
+    }
+    let refusal = |table: String| {
+        let refused = prepare(&quoted(&table)).err().filter(needs_the_application);
+        refused.map(|error| format!("`{table}`: {}", reason(&error)))
+    };
+    Ok(tables(connection)?.into_iter().filter_map(refusal).collect())
+}
+
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' UNION ALL SELECT 'sqlite_schema'")?;
+    statement.query_map([], |row| row.get(0))?.collect()
 }
 
 struct Findings {
@@ -83,12 +107,10 @@ impl Findings {
 
     /// Table by table, for a schema that needs what only the application has: all that can be checked is.
     fn gather_each(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' UNION ALL SELECT 'sqlite_schema'")?;
-        let tables: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        for table in tables {
+        for table in tables(connection)? {
             match self.gather(connection, &quoted(&table)) {
                 Err(error) if needs_the_application(&error) => {
-                    self.remarks.unchecked.push(format!("`{table}`: {error}"));
+                    self.remarks.unchecked.push(format!("`{table}`: {}", reason(&error)));
                 }
                 result => result?,
             }
@@ -112,7 +134,18 @@ impl Findings {
 
 /// Whether a statement could not be prepared: a function, collation or module is missing.
 fn needs_the_application(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::Unknown)
+    match error {
+        rusqlite::Error::SqlInputError { error, .. } => error.code == ErrorCode::Unknown,
+        other => other.sqlite_error_code() == Some(ErrorCode::Unknown),
+    }
+}
+
+/// What SQLite says, without the statement in which it says so.
+fn reason(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Whether a line of the check tells of a value that breaks a rule of the schema; the pages are sound then.

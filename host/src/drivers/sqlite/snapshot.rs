@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::check::uncheckable;
 use super::copy::Copy;
 use super::database::{close_live, fault, open_live, patiently};
 use crate::archive::EntryWriter;
@@ -81,6 +82,9 @@ impl Snapshot {
         let connection = open_live(path, &context.cancel)?;
         let facts = begin(&connection, path, context, patience)?;
         let at = Timestamp::now();
+        for line in uncheckable(&connection).map_err(|error| fault(path, &error))? {
+            context.warn(format!("a restore cannot check a table, since it needs something of the application's: {line}"));
+        }
         let content = if facts.journal_mode == "wal" {
             require_dbpage(&connection)?;
             Content::Transaction(connection)
