@@ -299,6 +299,16 @@ fn a_backend_that_is_killed_in_a_restore_is_one_error_that_says_what_stands_wher
     }
 }
 
+/// The one that exported the snapshot waits while others copy: without it they cannot go on.
+#[test]
+fn a_killed_session_of_the_snapshot_is_told_with_the_table() {
+    let server = shop(LARGE);
+    let (directory, host) = host(&server, "postgres", "jobs = 1\npart_size = \"64kB\"\n");
+    let first = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dr-host' ORDER BY backend_start LIMIT 1";
+    let ended = while_copying(&server, &host, || server.sql("postgres", first));
+    failed(&directory, ended, &["cannot read the rows of `public.big`", "snapshot", "the server's log says why"]);
+}
+
 #[test]
 fn a_server_that_is_shut_down_is_one_error() {
     let mut server = shop(LARGE);

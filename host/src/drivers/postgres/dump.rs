@@ -138,6 +138,11 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
         shared.snapshot
     );
     let copier = Copier::open(&shared.settings.address, context, &begin)?;
+    let begin_again = |end: &str, part: &Part| {
+        let what = format!("{}: cannot take up the snapshot again", shared.what(part));
+        let begun = copier.execute(context, &what, &format!("{end}; {begin}"));
+        begun.map_err(|error| error.hint("the session that holds the snapshot may have been ended: the server's log says why"))
+    };
     let mut locked = HashSet::new();
     let mut taken = 0;
     loop {
@@ -145,7 +150,7 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
         // A transaction keeps the locks of all that it has read, and the server has room for only so many.
         taken += 1;
         if taken % PARTS_AT_ONCE == 0 {
-            copier.execute(context, "cannot begin again", &format!("COMMIT; {begin}"))?;
+            begin_again("COMMIT", &part)?;
         }
         if locked.contains(&part.table) {
             lock(&shared.held).push(part);
@@ -156,8 +161,8 @@ fn copy_rows(shared: &Shared<'_>, context: &Context, into: &mut dyn Writer) -> R
             Copied::Bytes(size) => shared.has(context, &part, size),
             Copied::Locked => {
                 locked.insert(part.table);
+                begin_again("ROLLBACK", &part)?;
                 lock(&shared.held).push(part);
-                copier.execute(context, "cannot begin again", &format!("ROLLBACK; {begin}"))?;
             }
         }
     }
