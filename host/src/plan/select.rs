@@ -51,10 +51,17 @@ impl Selection {
                 if known.iter().any(|set| within(set.as_str(), chosen)) {
                     continue;
                 }
-                let hint = match nearest(chosen, known.iter().map(|set| set.as_str())) {
+                // Sets of the configuration and of an archive are mostly the same.
+                let mut names: Vec<&str> = Vec::new();
+                known.iter().map(|set| set.as_str()).for_each(|name| {
+                    if !names.contains(&name) {
+                        names.push(name)
+                    }
+                });
+                let hint = match nearest(chosen, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if known.is_empty() => "there are no sets at all".into(),
-                    None => format!("there are {}", crate::config::list(known.iter().map(|set| set.as_str()))),
+                    None => format!("there are {}", crate::config::list(names)),
                 };
                 problems.push(Problem::new(format!("`{option} {}`: there is no such set", path.escape_debug())).hint(hint));
             }

@@ -130,6 +130,9 @@ impl Configured {
         let address = Address::resolve(&options.connection, &settings.base, &variables).map_err(|more| errors.extend(more)).ok();
         let lock_timeout = lock_timeout(options.lock_timeout.as_deref()).map_err(|error| errors.push(error)).ok();
         let part_size = part_size(options.part_size.as_deref()).map_err(|error| errors.push(error)).ok();
+        if options.owner.as_deref() == Some("") {
+            errors.push(SettingError::new("/owner", "the role has no name").hint("write `keep`, `skip` or a role's name"));
+        }
         let mut patterns = |key: &str, texts: &[String]| -> Vec<Pattern> {
             let read = |(at, text): (usize, &String)| {
                 Pattern::parse(text).map_err(|why| errors.push(SettingError::new(format!("/{key}/{at}"), why))).ok()

@@ -125,6 +125,8 @@ fn an_archive_is_selected_from_without_a_configuration() {
     assert_eq!(paths(&[], &[]), Ok(vec!["database".into(), "state/media".into(), "state/keys".into()]));
     assert_eq!(paths(&["state"], &["state/keys"]), Ok(vec!["state/media".into()]));
     assert_eq!(paths(&["stat"], &[]).unwrap_err().lines().next(), Some("`--only stat`: there is no such set"));
+    let told = problems(restore(&shop(), &selection(&["zzz"], &[])));
+    assert_eq!(told.matches("`database`").count(), 1, "what configuration and archive have is listed once: {told}");
     assert!(paths(&["state"], &["state"]).is_err());
 }
 
