@@ -85,6 +85,26 @@ fn checks(ended: &Ended) -> Vec<Value> {
     ended.events_of("link").into_iter().map(|event| event["link"]["check"].clone()).collect()
 }
 
+/// What nobody names is told all the same, also to who wants to hear of nothing but findings.
+#[test]
+fn that_more_dangles_than_is_named_is_told_quietly_too() {
+    let (place, host) = shop();
+    let long = format!("'{}'", "x".repeat(2_000));
+    database(place.path()).execute_batch(&format!("INSERT INTO invoice VALUES ({long})")).unwrap();
+    let said = host.run(["dump", "-q", "out.zip"]).expect(3).stderr;
+    assert!(said.starts_with("finding: database: dangling `xxx") && said.contains("xxx… (2000 bytes)`: "), "{said}");
+
+    let many = "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 10002) INSERT INTO invoice SELECT i FROM n";
+    database(place.path()).execute_batch(many).unwrap();
+    let last = |ended: &Ended| ended.stderr.lines().last().unwrap_or_default().to_owned();
+    let ended = host.run(["dump", "-q", "--overwrite", "out.zip"]).expect(3);
+    assert_eq!(last(&ended), "finding: database: dangling: `invoice.file` names 3 more entries that `invoices` does not have");
+    let ended = host.run(["verify", "-q", "out.zip"]).expect(3);
+    assert_eq!(last(&ended), "finding: database: dangling: `invoice.file` names 3 more entries that `invoices` does not have");
+    let ended = host.run(["restore", "-q", "--skip", "database", "out.zip"]).expect(0);
+    assert_eq!(last(&ended), "warning: the archive was made with 3 more findings, which it does not name");
+}
+
 fn check(checked: u64, dangling: &[&str], orphaned: u64) -> Value {
     let mut check = json!({ "checked": checked, "dangling": dangling.len(), "orphaned": orphaned });
     if !dangling.is_empty() {

@@ -124,7 +124,7 @@ pub struct LinkCheck {
     pub checked: u64,
     /// How many of them name no entry.
     pub dangling: u64,
-    /// Their names, at most [`MAX_DANGLING`].
+    /// Their names, at most [`MAX_DANGLING`]; of a very long one the beginning, `…` and its length.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dangling_names: Vec<String>,
     /// How many entries of the target no value of this link names.

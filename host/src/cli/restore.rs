@@ -90,6 +90,7 @@ fn tell_recorded(manifest: &Manifest, output: &Output) {
     output.warn(&format!("the archive was made with {}:", things(count, "finding", "findings")));
     manifest.findings.iter().for_each(|finding| output.recorded(finding));
     if manifest.more_findings > 0 {
-        output.warn(&format!("and with {}, which it does not name", things(manifest.more_findings, "more", "more")));
+        let more = things(manifest.more_findings, "more finding", "more findings");
+        output.warn_of_findings(&format!("the archive was made with {more}, which it does not name"));
     }
 }

@@ -9,7 +9,7 @@ use super::tree::Link;
 use crate::archive::manifest::{LinkCheck, LinkRecord};
 use crate::archive::spool::Spool;
 use crate::archive::writer::Stored;
-use crate::drivers::{Context, Driver, Finding, FindingKind, Level};
+use crate::drivers::{Context, Driver, Finding, FindingKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::links::{Naming, Targets};
 use crate::name::SetPath;
@@ -92,7 +92,6 @@ pub(super) fn record(link: &Link, values: Stored, check: LinkCheck) -> LinkRecor
 
 /// Says what the check of a link found; every name that dangles is a finding.
 pub(super) fn tell(run: &Run, link: &LinkRecord) {
-    run.emit(Event::Link { link: link.clone() });
     let LinkRecord { from, column, to, check, .. } = link;
     for name in &check.dangling_names {
         let message = format!("`{column}` names it, and `{to}` has no such entry");
@@ -101,6 +100,6 @@ pub(super) fn tell(run: &Run, link: &LinkRecord) {
     let unnamed = check.dangling - check.dangling_names.len() as u64;
     if unnamed > 0 {
         run.find_unnamed(unnamed);
-        run.log(Level::Warn, &format!("`{column}` of `{from}` names {unnamed} more entries that `{to}` does not have"));
     }
+    run.emit(Event::Link { link: link.clone() });
 }

@@ -10,6 +10,9 @@ use crate::name::EntryName;
 /// The most bytes of dangling names that are kept; what exceeds them is counted only, so that the manifest stays small.
 const MAX_DANGLING_BYTES: usize = 4 << 20;
 
+/// The longest dangling name that is kept whole, in characters.
+const LONGEST_NAME: usize = 1_000;
+
 /// The most names for which room is made at once: how many there are is said by an archive that nobody has to trust.
 const MAX_RESERVED: u64 = 1 << 20;
 
@@ -53,6 +56,7 @@ impl Targets {
                 Ok(entry) => self.named[entry] = true,
                 Err(_) => {
                     check.dangling += 1;
+                    let name = shortened(name);
                     if check.dangling_names.len() < MAX_DANGLING && name.len() <= room {
                         room -= name.len();
                         check.dangling_names.push(name);
@@ -62,6 +66,14 @@ impl Targets {
         }
         check.orphaned = self.named.iter().filter(|named| !**named).count() as u64;
         Ok(check)
+    }
+}
+
+/// The name, or its beginning and its length where it is longer than [`LONGEST_NAME`].
+fn shortened(name: String) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}… ({} bytes)", &name[..end], name.len()),
+        None => name,
     }
 }
 

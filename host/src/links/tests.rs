@@ -56,9 +56,16 @@ fn more_dangling_names_than_a_manifest_lists_are_counted() {
 
 #[test]
 fn endless_dangling_names_do_not_fill_the_memory() {
-    let long = "x".repeat(1 << 20);
-    let found = targets(&[]).check(PLAIN, (0..9).map(|n| Ok(format!("{n}{long}")))).unwrap();
-    assert_eq!((found.dangling, found.dangling_names.len()), (9, 3));
+    let long = "x".repeat(992);
+    let found = targets(&[]).check(PLAIN, (10_000..15_000).map(|n| Ok(format!("{n}{long}")))).unwrap();
+    assert_eq!((found.dangling, found.dangling_names.len()), (5_000, 4_206));
+}
+
+#[test]
+fn a_dangling_name_that_nobody_would_read_to_its_end_is_shortened() {
+    let kept = "é".repeat(1_000);
+    let found = check(&mut targets(&[]), PLAIN, &[&kept, &format!("{kept}x")]);
+    assert_eq!(found.dangling_names, [kept.clone(), format!("{kept}… (2001 bytes)")]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! How failures, findings and warnings read: what failed, why, all details, what to do.
 
 use super::text::{Line, Look};
+use super::units::things;
+use crate::archive::manifest::LinkRecord;
 use crate::drivers::{Finding, FindingKind};
 use crate::engine::event::Failure;
 use crate::error::Error;
@@ -33,6 +35,14 @@ pub(in crate::cli) fn finding(finding: &Finding) -> Line {
     let line = line.then(format!(": {}", kind(finding.kind)));
     let line = if finding.name.is_empty() { line } else { line.then(format!(" `{}`", finding.name)) };
     if finding.message.is_empty() { line } else { line.then(format!(": {}", finding.message)) }
+}
+
+/// The line of a link of which more names dangle than are named, each as a finding.
+pub(super) fn unnamed(link: &LinkRecord) -> Option<Line> {
+    let LinkRecord { from, column, to, check, .. } = link;
+    let more = check.dangling.saturating_sub(check.dangling_names.len() as u64);
+    let text = format!(": dangling: `{column}` names {} that `{to}` does not have", things(more, "more entry", "more entries"));
+    (more > 0).then(|| Line::looking(Look::Warning, "finding").then(": ").look(Look::Strong, from.as_str()).then(text))
 }
 
 /// A marked text, such as `warning: …`; a text of several lines goes on below.

@@ -116,6 +116,14 @@ impl Output {
         self.emit(Event::Log { set: None, level: Level::Warn, message: message.to_owned() });
     }
 
+    /// Warns of what belongs to findings: whoever wants to hear of nothing else hears of it, too.
+    pub(super) fn warn_of_findings(&self, message: &str) {
+        self.warn(message);
+        if self.style.is_quiet() && self.speaks() {
+            self.printer.note(&log(None, Level::Warn, message));
+        }
+    }
+
     /// Tells a finding that an archive has of its own dump: it is none of this run.
     pub(super) fn recorded(&self, finding: &Finding) {
         if self.speaks() {
@@ -159,6 +167,7 @@ impl Output {
                 log(set.as_ref().map(SetPath::as_str), *level, message)
             }
             Event::Finding { finding } => vec![finding_line(finding)],
+            Event::Link { link } => failure::unnamed(link).into_iter().collect(),
             Event::Error { failure } => failure_lines(failure),
             Event::SetFinished { summary } if self.style.informs() && summary.state == SetState::Done => vec![finished(summary)],
             Event::Moment { set, driver, moment } if shown <= Level::Debug => {
