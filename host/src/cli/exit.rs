@@ -15,6 +15,7 @@ Exit status:
   2    usage or configuration: nothing was begun
   3    finished with findings: links dangle, something vanished or changed while it was
        copied, something was skipped as told; each is named on standard error
+  129  the terminal was closed (SIGHUP)
   130  interrupted (Ctrl-C)
   143  terminated (SIGTERM)";
 

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks the run to end cleanly, the second ends the process at once. SIGXFSZ, with which the
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks the run to end cleanly, the second ends the process at once. SIGXFSZ, with which the
 //! system answers a file beyond the limit of `ulimit -f`, must not end it at all: the write's own error tells, and cleans up.
 
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
@@ -33,6 +33,9 @@ type Partial = Arc<Mutex<Option<PathBuf>>>;
 pub(super) fn listen(output: &Arc<Output>) -> Result<Listening> {
     let cannot = || "cannot listen for signals";
     let mut signals = Signals::new([SIGINT, SIGTERM]).while_doing(cannot)?;
+    if !ignores_hangup() {
+        signals.add_signal(SIGHUP).while_doing(cannot)?;
+    }
     // Nobody reads the flag: that the signal has a handler is enough.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).while_doing(cannot)?;
     let (cancel, partial, handle) = (Cancel::new(), Partial::default(), signals.handle());
@@ -71,6 +74,14 @@ impl Drop for Listening {
         // It ends with the handle, and has nothing to hand back.
         let _ = self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// Whether the process was started to outlive its terminal, as by `nohup`. Where the system does not tell, it was not.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 << (SIGHUP - 1) != 0)
 }
 
 fn end_at_once(signal: i32, partial: &Partial) -> ! {

@@ -35,8 +35,8 @@ pub struct Report {
     pub sets: Vec<SetSummary>,
 }
 
-/// The exit code of a run: 0 all done, 3 done with findings, 1 failed, 128 and the signal's number (130 after Ctrl-C, 143
-/// after SIGTERM) interrupted.
+/// The exit code of a run: 0 all done, 3 done with findings, 1 failed, 128 and the signal's number (129 after SIGHUP, 130 after
+/// Ctrl-C, 143 after SIGTERM) interrupted.
 pub fn exit_code(outcome: RunOutcome, signal: Option<i32>) -> u8 {
     const SIGINT: i32 = 2;
     match outcome {
@@ -56,6 +56,7 @@ mod tests {
         assert_eq!(exit_code(RunOutcome::Ok, None), 0);
         assert_eq!(exit_code(RunOutcome::Failed, Some(2)), 1);
         assert_eq!(exit_code(RunOutcome::Findings, None), 3);
+        assert_eq!(exit_code(RunOutcome::Interrupted, Some(1)), 129);
         assert_eq!(exit_code(RunOutcome::Interrupted, Some(2)), 130);
         assert_eq!(exit_code(RunOutcome::Interrupted, Some(15)), 143);
     }

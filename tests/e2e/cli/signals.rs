@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, as far as the command line has a part in it; what the engine does then is shown in `engine`.
+//! Ctrl-C, SIGTERM and SIGHUP, as far as the command line has a part in it; what the engine does then is shown in `engine`.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -25,7 +25,7 @@ fn an_interrupted_restore_ends_cleanly_and_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let host = Host::configured(directory.path(), WAITS);
     host.run(["dump", "a.zip"]).expect(0);
-    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (sent, code) in [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)] {
         let mut running = host.start(["restore", "a.zip", "--json"]);
         running.until(|event| event["moment"] == "restore");
         signal(&running, sent);
@@ -33,6 +33,29 @@ fn an_interrupted_restore_ends_cleanly_and_says_so() {
         assert_eq!(ended.events().last().unwrap()["outcome"], "interrupted");
         assert_eq!(ended.events().last().unwrap()["exit_code"], code);
     }
+}
+
+#[test]
+fn a_run_outlives_its_terminal_where_it_was_started_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::configured(directory.path(), WAITS);
+    host.run(["dump", "a.zip"]).expect(0);
+    let journal = directory.path().join("journal");
+    fs::remove_file(&journal).unwrap();
+    let ignoring = "trap '' HUP; exec \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", ignoring, "sh"]).arg(dr_host_tests::host::binary()).args(["restore", "a.zip"]).current_dir(directory.path());
+    let mut running = command.stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while !fs::read_to_string(&journal).is_ok_and(|journal| journal.contains(" restore")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the restore does not begin");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let pid = Pid::from_child(&running);
+    kill_process(pid, Signal::HUP).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(143), "the first signal that counts");
 }
 
 #[test]
