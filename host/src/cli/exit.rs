@@ -28,6 +28,13 @@ pub(super) enum Exit {
     Run(u8),
 }
 
+impl Exit {
+    /// The same for a run whose report could not be written. None where that changes nothing: it failed anyhow.
+    pub(super) fn without_report(self) -> Option<Self> {
+        matches!(self, Self::Done | Self::Run(0 | FINDINGS)).then_some(Self::Run(FINDINGS))
+    }
+}
+
 /// Why a command ended before anything ran; not said yet.
 #[derive(Debug)]
 pub(super) enum Refused {
@@ -43,6 +50,9 @@ pub(super) enum Refused {
 
 /// Usage or configuration.
 const USAGE: u8 = 2;
+
+/// Finished, and something is to be known.
+const FINDINGS: u8 = 3;
 
 /// Everything else that failed.
 const FAILED: u8 = 1;

@@ -30,6 +30,9 @@ use exit::{Exit, Refused};
 use intent::{Intent, Surroundings};
 use output::Output;
 
+use crate::engine::event::Command;
+use crate::error::Error;
+
 /// Does what the arguments say; the first is the name of the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let end = match Arguments::try_parse_from(arguments) {
@@ -43,6 +46,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(exit::code(&end))
 }
 
+/// The end of a run that came to its end, and whose report did not arrive: what it did stands all the same.
+fn unreported(exit: Exit, command: Command, error: &Error, output: &Output) -> Exit {
+    let Some(exit) = exit.without_report() else { return exit };
+    let what = match command {
+        Command::Dump => "the archive is whole",
+        Command::Restore => "every set is restored",
+        Command::Verify => "every byte is right",
+    };
+    output.finding(&format!("{what}, but not all that is to be said of it could be: {}", error.message()), error.advice());
+    exit
+}
+
 /// Carries out what the arguments mean, and says why if that cannot be done.
 fn understand(arguments: Arguments) -> Result<Exit, Refused> {
     let around = Surroundings::of_process();
@@ -51,8 +66,10 @@ fn understand(arguments: Arguments) -> Result<Exit, Refused> {
     let command = task.command();
     let end = panics::guard(&output, || {
         let exit = task.run(&output, &around)?;
-        output.printer.finish()?;
-        Ok(exit)
+        match (output.printer.finish(), command) {
+            (Err(error), Some(command)) => Ok(unreported(exit, command, &error, &output)),
+            (finished, _) => Ok(finished.map(|()| exit)?),
+        }
     });
     if let Err(refused) = &end {
         output.refuse(&refused.failures(), command, exit::code(&end));

@@ -86,6 +86,31 @@ fn results_that_cannot_be_written_are_a_failure() {
     );
 }
 
+/// The archive stands, whatever became of the report: nobody may take it for missing.
+#[test]
+fn a_run_whose_report_cannot_be_written_is_no_failure() {
+    let shop = Shop::new();
+    let into_full = |arguments: &[&str]| {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = shop.host.command(arguments).stdout(full).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let why = "but not all that is to be said of it could be: cannot write to standard output: no space left on device
+hint: free some space, or write to another disk\n";
+    for (arguments, what) in [
+        (&["dump", "shop.zip", "--json", "-q"][..], "the archive is whole"),
+        (&["dump", "shop.zip", "--overwrite"], "the archive is whole"),
+        (&["verify", "shop.zip"], "every byte is right"),
+        (&["restore", "--only", "media", "shop.zip", "--json"], "every set is restored"),
+    ] {
+        let (code, said) = into_full(arguments);
+        assert!(code == Some(3) && said.ends_with(&format!("finding: {what}, {why}")), "{arguments:?}: {code:?}\n{said}");
+    }
+    shop.host.run(["verify", "shop.zip"]).expect(0);
+    let (code, said) = into_full(&["dump", "shop.zip", "--json"]);
+    assert!(code == Some(2) && !said.contains("finding"), "what fails anyhow has its own code: {code:?}\n{said}");
+}
+
 #[test]
 fn help_shows_the_exit_codes() {
     let directory = tempfile::tempdir().unwrap();

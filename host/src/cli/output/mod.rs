@@ -116,6 +116,13 @@ impl Output {
         self.emit(Event::Log { set: None, level: Level::Warn, message: message.to_owned() });
     }
 
+    /// Says what was found beside all sets, and what to do, to people.
+    pub(super) fn finding(&self, message: &str, hint: Option<&str>) {
+        let mut lines = marked(Look::Warning, "finding", message);
+        lines.extend(hint.iter().flat_map(|hint| marked(Look::Hint, "hint", hint)));
+        self.printer.note(&lines);
+    }
+
     /// Warns of what belongs to findings: whoever wants to hear of nothing else hears of it, too.
     pub(super) fn warn_of_findings(&self, message: &str) {
         self.warn(message);
