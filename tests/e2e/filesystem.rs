@@ -229,6 +229,27 @@ fn what_is_mounted_in_the_target_is_left_alone_by_a_set_that_stays_on_its_file_s
     assert!(said.contains("1 entries stay in the archive: `include`, `exclude`, another set or a mounted file system"), "{said}");
 }
 
+/// An overlay gives its files the devices of the layers that they lie in.
+#[test]
+fn files_of_a_layered_file_system_are_restored_by_a_set_that_stays_on_it() {
+    let place = Place::new("one_file_system = true");
+    place.write("file", "from the archive");
+    place.host.run(["dump", "out.zip"]).expect(0);
+    let script = "mkdir low up; mount -t tmpfs none low; mount -t tmpfs none up; mkdir up/up up/work
+        echo newer > low/file; echo newer > low/extra
+        mount -t overlay -o lowerdir=low,upperdir=up/up,workdir=up/work none state || exit 77
+        \"$HOST\" restore --extra delete --yes out.zip
+        ls state; cat state/file";
+    let Some(ended) = with_mounts(&place, script) else { return };
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    if ended.status.code() == Some(77) {
+        return machine::not_run(&format!("overlays cannot be mounted: {said}"));
+    }
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    let shown = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(shown.ends_with("\nfile\nfrom the archive"), "{shown}\n{said}");
+}
+
 #[test]
 fn a_disk_that_is_too_small_is_told_before_anything_is_written() {
     let place = Place::new("");

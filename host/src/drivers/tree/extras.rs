@@ -132,10 +132,6 @@ impl Finder<'_> {
         self.context.warn(format!("`{name}` stays as it is: it cannot be read, and `unreadable = \"skip\"` leaves it out"));
     }
 
-    fn is_elsewhere(&self, meta: &Meta) -> bool {
-        self.device.is_some_and(|device| device != meta.stamp.id.device)
-    }
-
     fn is_inside(&self, name: &[u8]) -> bool {
         self.inside.as_ref().is_some_and(|inside| is_below(name, inside))
     }
@@ -143,7 +139,7 @@ impl Finder<'_> {
 
 impl Visitor for Finder<'_> {
     fn directory(&mut self, name: &[u8], meta: &Meta) -> Result<Look> {
-        if self.is_elsewhere(meta) {
+        if self.device.is_some_and(|device| device != meta.stamp.id.device) {
             self.extras.target_is_empty = false;
             return Ok(Look::Past);
         }
@@ -173,7 +169,7 @@ impl Visitor for Finder<'_> {
 
     fn file(&mut self, place: &Place<'_>) -> Result<()> {
         self.extras.target_is_empty = false;
-        if self.is_elsewhere(&place.meta) {
+        if place.is_mounted(self.device) {
             return Ok(());
         }
         if self.is_inside(place.name) {
@@ -328,7 +324,7 @@ impl Visitor for Deleter<'_> {
     }
 
     fn file(&mut self, place: &Place<'_>) -> Result<()> {
-        if self.device.is_some_and(|device| device != place.meta.stamp.id.device) {
+        if place.is_mounted(self.device) {
             return Ok(());
         }
         Deleter::file(self, place.name)

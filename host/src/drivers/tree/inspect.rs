@@ -198,8 +198,8 @@ impl Survey {
         let (Some(device), Some(target)) = (self.device, &mut self.target) else { return };
         let directory = split(name).0;
         let mut is_mount = |name: &[u8]| {
-            let meta = target.parent_of(name).and_then(|(parent, leaf)| Meta::at(parent, leaf));
-            meta.is_ok_and(|meta| meta.stamp.id.device != device)
+            let Ok((parent, leaf)) = target.parent_of(name) else { return false };
+            Meta::at(parent, leaf).is_ok_and(|meta| meta.is_mounted(parent, leaf, device))
         };
         if self.without_mounts.as_deref() != Some(directory) {
             if let Some(mount) = above(name).find(|above| is_mount(above)) {

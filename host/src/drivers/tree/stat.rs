@@ -4,7 +4,7 @@ use std::io;
 
 use jiff::Timestamp;
 use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::fs::{AtFlags, FileType, Stat, StatxAttributes, StatxFlags};
 
 /// The metadata of one thing in a directory tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,19 @@ impl Meta {
     pub(super) fn through(directory: impl AsFd, leaf: &[u8]) -> io::Result<Self> {
         Ok(Self::from(rustix::fs::statat(directory, leaf, AtFlags::empty())?))
     }
+}
+
+impl Meta {
+    /// Whether something of another file system than `device` is mounted at `leaf` of an open directory, of which this tells.
+    /// The device alone tells it of directories only: layered file systems give their files devices of their own.
+    pub(super) fn is_mounted(&self, directory: impl AsFd, leaf: &[u8], device: u64) -> bool {
+        self.stamp.id.device != device && (self.sort == Sort::Directory || is_root_of_mount(directory, leaf))
+    }
+}
+
+fn is_root_of_mount(directory: impl AsFd, leaf: &[u8]) -> bool {
+    let stat = rustix::fs::statx(directory, leaf, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+    stat.is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 impl From<Stat> for Meta {

@@ -57,6 +57,11 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Whether it is mounted there, from another file system than the one that the set stays on, if it stays on one.
+    pub(super) fn is_mounted(&self, device: Option<u64>) -> bool {
+        device.is_some_and(|device| self.meta.is_mounted(self.directory, self.leaf, device))
+    }
+
     /// Whether this process may read it.
     ///
     /// # Errors
