@@ -199,6 +199,8 @@ pub struct Survey {
     pub size: Option<u64>,
     /// What it occupies on this machine's disks or in object stores, so that sets which lie inside each other are noticed.
     pub occupies: Vec<Occupied>,
+    /// Directories that it reads and does not occupy, and of which it can leave nothing out.
+    pub reads: Vec<PathBuf>,
     /// More lines for `plan`: a name and a value (grants, limits, what is missing).
     pub details: Vec<(String, String)>,
     /// What `plan` should warn of.
@@ -208,7 +210,8 @@ pub struct Survey {
 impl Survey {
     /// A survey that knows where the set points and what its point in time will be worth.
     pub fn new(target: impl Into<String>, worth: Worth) -> Self {
-        Self { target: target.into(), worth, size: None, occupies: Vec::new(), details: Vec::new(), warnings: Vec::new() }
+        let (occupies, reads, details, warnings) = Default::default();
+        Self { target: target.into(), worth, size: None, occupies, reads, details, warnings }
     }
 }
 
@@ -219,6 +222,9 @@ pub enum Occupied {
     File(PathBuf),
     /// A directory with all that is below it; the driver leaves out what [`Context::leave_out`] lists.
     Tree(PathBuf),
+    /// A directory with all that is below it, of which the driver can leave nothing out: where [`Context::leave_out`] lists
+    /// something, it fails.
+    Whole(PathBuf),
     /// The objects whose URLs begin with this one and a slash (`s3://bucket/prefix`, `https://minio:9000/bucket`); the driver
     /// leaves out what [`Context::leave_out`] lists. The same server must always be written in the same way.
     Objects(String),

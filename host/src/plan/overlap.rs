@@ -17,6 +17,8 @@ struct Claim {
     set: SetPath,
     kept: bool,
     is_tree: bool,
+    /// Whether its driver can leave out what lies inside it.
+    leaves_out: bool,
     /// As the driver says it.
     given: PathBuf,
     /// As the system resolves it.
@@ -48,10 +50,11 @@ fn claims(set: &ArmedSet) -> Vec<Claim> {
         .map(|occupied| {
             let (is_tree, given, real) = match occupied {
                 Occupied::File(path) => (false, path.clone(), resolved(path)),
-                Occupied::Tree(path) => (true, path.clone(), resolved(path)),
+                Occupied::Tree(path) | Occupied::Whole(path) => (true, path.clone(), resolved(path)),
                 Occupied::Objects(url) => (true, url.into(), url.into()),
             };
-            Claim { set: set.path.clone(), kept: set.kept, is_tree, given, real }
+            let leaves_out = !matches!(occupied, Occupied::Whole(_));
+            Claim { set: set.path.clone(), kept: set.kept, is_tree, leaves_out, given, real }
         })
         .collect()
 }
@@ -99,7 +102,8 @@ fn inside_each_other(claims: &[Claim]) -> Vec<Warning> {
         let innermost = claims.iter().filter(encloses).max_by_key(|tree| tree.real.as_os_str().len());
         if let Some(tree) = innermost.filter(|tree| !said.contains(&(&tree.set, &inner.set))) {
             said.push((&tree.set, &inner.set));
-            let message = format!("`{}` lies inside it, and is left out here: `{}`", inner.set, inner.given.display());
+            let becomes = if tree.leaves_out { "is left out here" } else { "its driver cannot leave that out" };
+            let message = format!("`{}` lies inside it, and {becomes}: `{}`", inner.set, inner.given.display());
             warnings.push(Warning { set: Some(tree.set.clone()), message });
         }
     }
@@ -132,11 +136,29 @@ fn archive_inside(planning: &mut Planning<'_>, claims: &[Claim], archive: &[Path
         }
         let inside: Vec<_> = places.iter().filter(|(_, real)| claim.is_tree && lies_in(real, &claim.real)).collect();
         if let Some((path, _)) = inside.first() {
-            planning.warn(Some(&claim.set), format!("the archive lies inside it, and is left out: `{}`", path.display()));
+            let becomes = if claim.leaves_out { "is left out" } else { CANNOT };
+            planning.warn(Some(&claim.set), format!("the archive lies inside it, and {becomes}: `{}`", path.display()));
             leave_out.push((claim.set.clone(), inside.iter().flat_map(|(_, real)| spellings(claim, real)).collect()));
         }
     }
+    archive_read(planning, &places);
     leave_out
+}
+
+/// What is said of an archive that is dumped into itself, or into the next one.
+const CANNOT: &str = "its driver cannot leave that out";
+
+/// Warns of an archive that lies inside what a set reads as a whole: an older one under its name becomes part of it.
+fn archive_read(planning: &mut Planning<'_>, places: &[(&PathBuf, PathBuf)]) {
+    let mut warnings = Vec::new();
+    for set in arm::in_order(&planning.sets).into_iter().filter(|set| set.kept) {
+        let reads: Vec<PathBuf> = set.armed.iter().flat_map(|armed| &armed.survey.reads).map(|path| resolved(path)).collect();
+        if let Some((path, _)) = places.iter().find(|(_, real)| reads.iter().any(|tree| lies_in(real, tree))) {
+            let message = format!("the archive lies inside what it may read, and {CANNOT}: `{}`", path.display());
+            warnings.push(Warning { set: Some(set.path.clone()), message });
+        }
+    }
+    planning.warnings.extend(warnings);
 }
 
 /// A problem at the set's name, where it stands in a file.

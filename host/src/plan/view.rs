@@ -150,7 +150,7 @@ fn describe_link(link: &Link, order: &[SetPath], strike: &impl Fn(&str) -> Strin
 fn path_of(occupied: &Occupied) -> String {
     match occupied {
         Occupied::File(path) => path.to_string_lossy().into_owned(),
-        Occupied::Tree(path) => format!("{}/", path.to_string_lossy().trim_end_matches('/')),
+        Occupied::Tree(path) | Occupied::Whole(path) => format!("{}/", path.to_string_lossy().trim_end_matches('/')),
         Occupied::Objects(url) => format!("{url}/"),
     }
 }

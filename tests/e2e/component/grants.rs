@@ -293,4 +293,19 @@ fn an_archive_is_not_written_where_the_driver_may_write() {
     fs::create_dir(place.path("data")).expect("a directory");
     let ended = place.host.run(["dump", "data/out.zip"]).expect(1);
     assert!(ended.stderr.contains("lies in a directory that the driver may write, and a component cannot leave it out"), "{ended}");
+    assert!(!ended.stderr.contains("is left out"), "{ended}");
+    let archive = place.path("data").canonicalize().expect("it is there").join("out.zip");
+    told(&ended, &format!("the archive lies inside it, and its driver cannot leave that out: `{}`", archive.display()));
+}
+
+#[test]
+fn an_archive_where_the_driver_may_read_is_warned_of() {
+    let guest = Guest::new().needs(READ, "data", false);
+    let place = Place::new(&guest, "grant.read = [{ path = \"data\", guest = \"/data\" }]\n");
+    fs::create_dir(place.path("data")).expect("a directory");
+    let ended = place.host.run(["dump", "data/out.zip"]).expect(0);
+    let archive = place.path("data").canonicalize().expect("it is there").join("out.zip");
+    told(&ended, &format!("the archive lies inside what it may read, and its driver cannot leave that out: `{}`", archive.display()));
+    let ended = place.host.run(["dump", "out.zip"]).expect(0);
+    assert!(!ended.stderr.contains("the archive lies"), "{ended}");
 }

@@ -237,6 +237,7 @@ impl Driver for Adapter {
         survey.details.extend(self.limits.lines());
         survey.warnings = self.matched.warnings();
         survey.occupies = self.matched.occupies();
+        survey.reads = self.matched.reads();
         survey
     }
 

@@ -330,7 +330,12 @@ impl Matched {
 
     /// The directories that the driver may change. What it only reads may be another set's too.
     pub(in crate::drivers::component) fn occupies(&self) -> Vec<Occupied> {
-        self.written().map(|(root, rest)| Occupied::Tree(root.join(rest).components().collect())).collect()
+        self.written().map(|(root, rest)| Occupied::Whole(root.join(rest).components().collect())).collect()
+    }
+
+    /// The directories that the driver may only read.
+    pub(in crate::drivers::component) fn reads(&self) -> Vec<PathBuf> {
+        self.allowed.directories.iter().filter(|opened| !opened.write).map(|opened| opened.root.join(&opened.rest)).collect()
     }
 
     /// The directories that the driver may change: what is granted, and what of it is needed.

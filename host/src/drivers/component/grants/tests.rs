@@ -145,7 +145,7 @@ fn of_a_directory_the_driver_gets_what_it_needs_and_is_granted() {
 fn what_a_driver_may_change_is_what_the_set_occupies() {
     let needs = [need(Capability::WriteDirectory, "notes/a"), need(Capability::ReadDirectory, "certs")];
     let matched = matched(json!({ "grant": { "write": ["notes"], "read": ["certs"] } }), &needs, json!({}));
-    assert_eq!(matched.occupies(), [Occupied::Tree("/srv/shop/notes/a".into())]);
+    assert_eq!(matched.occupies(), [Occupied::Whole("/srv/shop/notes/a".into())]);
 }
 
 fn use_of(rights: &Rights, address: &str) -> bool {
