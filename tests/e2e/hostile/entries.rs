@@ -152,8 +152,11 @@ fn times_and_attributes_that_cannot_be_are_refused() {
     let none = "(i32.const 0) (i32.const 0)";
     let tree = Tree::empty(IDLE_LINE);
     for (body, words) in [
-        (create("(i32.const 1) (i64.const 9223372036854775807) (i32.const 0)", none), "s and 0 ns is none"),
-        (create("(i32.const 1) (i64.const 0) (i32.const 1000000000)", none), "and 1000000000 ns is none"),
+        (
+            create("(i32.const 1) (i64.const 9223372036854775807) (i32.const 0)", none),
+            "s and 0 ns since 1970; an archive holds times from -009999",
+        ),
+        (create("(i32.const 1) (i64.const 0) (i32.const 1000000000)", none), "a time of 0 s and 1000000000 ns since 1970"),
         (create("(i32.const 0) (i64.const 0) (i32.const 0)", &format!("{} (i32.const 2)", twice.address())), "`k`"),
     ] {
         tree.put(&guest.clone().body("dump", &body).build());

@@ -61,7 +61,16 @@ fn time_out(at: Timestamp) -> types::Timestamp {
 }
 
 fn time_in(at: types::Timestamp) -> Result<Timestamp> {
-    let wrong = || Error::new(ErrorKind::Other, format!("the driver's time of {} s and {} ns is none", at.seconds, at.nanoseconds));
+    let wrong = || {
+        let message = format!(
+            "the driver gives a time of {} s and {} ns since 1970; an archive holds times from {} to {}, with less than 1000000000 ns",
+            at.seconds,
+            at.nanoseconds,
+            Timestamp::MIN,
+            Timestamp::MAX
+        );
+        Error::new(ErrorKind::Other, message)
+    };
     let nanoseconds = i32::try_from(at.nanoseconds).ok().filter(|nanoseconds| *nanoseconds < 1_000_000_000).ok_or_else(wrong)?;
     Timestamp::new(at.seconds, 0)
         .and_then(|seconds| seconds.checked_add(jiff::SignedDuration::from_nanos(i64::from(nanoseconds))))
@@ -69,7 +78,7 @@ fn time_in(at: types::Timestamp) -> Result<Timestamp> {
 }
 
 pub(super) fn entry_in(entry: archive::Entry) -> Result<Entry> {
-    let modified = entry.modified.map(time_in).transpose()?;
+    let modified = entry.modified.map(time_in).transpose().map_err(|error| error.with("entry", &entry.name))?;
     Ok(Entry { name: entry.name.into(), modified, attributes: entry.attributes })
 }
 
@@ -167,6 +176,18 @@ mod tests {
         }
         time_in(types::Timestamp { seconds: i64::MAX, nanoseconds: 0 }).expect_err("far beyond");
         time_in(types::Timestamp { seconds: 0, nanoseconds: 1_000_000_000 }).expect_err("too many nanoseconds");
+    }
+
+    #[test]
+    fn a_time_that_no_archive_holds_is_told_with_its_entry() {
+        let modified = Some(types::Timestamp { seconds: 253_402_300_799, nanoseconds: 0 });
+        let error = entry_in(archive::Entry { name: "a/b".into(), modified, attributes: Vec::new() }).expect_err("far beyond");
+        assert_eq!(
+            error.message(),
+            "the driver gives a time of 253402300799 s and 0 ns since 1970; an archive holds times from -009999-01-02T01:59:59Z to \
+             9999-12-30T22:00:00.999999999Z, with less than 1000000000 ns"
+        );
+        assert_eq!(error.context(), [("entry".to_owned(), "a/b".to_owned())]);
     }
 
     #[test]
