@@ -258,7 +258,7 @@ pub(super) struct InspectArguments {
 /// Dumps, restores and compares, and does to the driver what a host may do: a failing call at every position, cancellation, archives
 /// with nothing in them or with something missing. Places are filled by letting the driver restore archives that the test makes
 /// up, and looked at by letting it dump them again. In --config and --grant, DIR stands for a directory and NUMBER for a number
-/// that each place has for itself; what stands in such a place is thrown away.
+/// that each place has for itself; a place in which something stands already is refused.
 #[derive(Debug, Args)]
 #[command(after_help = TABLE)]
 pub(super) struct TestArguments {

@@ -53,8 +53,11 @@ impl Default for Options {
     }
 }
 
-/// Why most cases make no sense for a driver whose entries are of a kind of its own.
-const NO_ITEMS: &str = "the driver takes none of the items that the suite makes up";
+/// Why most cases make no sense for a driver whose entries are of a kind of its own; or for one that fails at all of them.
+fn no_items(subject: &dyn Subject) -> String {
+    let why = subject.first_refusal().map_or_else(String::new, |error| format!(": {}", bench::describe(&error)));
+    format!("the driver takes none of the items that the suite makes up{why}")
+}
 
 /// The names of all cases, in the order in which they run.
 pub fn cases() -> impl Iterator<Item = &'static str> {
@@ -70,7 +73,7 @@ pub fn run(subject: &dyn Subject, options: &Options) -> Report {
         let tried = if suite.has_items() || cases::NEED_NO_ITEMS.contains(name) {
             case(&suite)
         } else {
-            Err(cases::Stop::LeftOut(NO_ITEMS.into()))
+            Err(cases::Stop::LeftOut(no_items(subject)))
         };
         let verdict = match tried {
             Ok(()) => Verdict::Passed(suite.into_tried()),

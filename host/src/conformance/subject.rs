@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::drivers::{Driver, LinkColumn};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::name::EntryName;
 
 /// What stands in a place: items by name. A row, a file, an object, a key: whatever the driver's state is made of.
@@ -29,6 +29,11 @@ pub trait Subject {
     fn holds(&self, name: &EntryName, content: &[u8]) -> bool {
         let _ = (name, content);
         true
+    }
+
+    /// Why the first item that it does not hold was refused, where that is known.
+    fn first_refusal(&self) -> Option<Error> {
+        None
     }
 
     /// Whether an archive that reaches the driver may hold such a name at all: the contract of components rules some out, so that

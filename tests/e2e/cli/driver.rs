@@ -86,6 +86,28 @@ fn a_driver_that_breaks_the_contract_fails_the_test() {
     assert_eq!((&document["passed"], &document["cases"][0]["verdict"]), (&false.into(), &"failed".into()), "{document:#}");
 }
 
+/// A driver that fails at whatever is restored: what is left out for that names how it failed first.
+#[test]
+fn what_is_left_out_of_a_test_says_why() {
+    for moment in ["restore", "after-restore"] {
+        let (directory, host) = here();
+        let mut guest = Guest::new();
+        let why = guest.text("the shelf is full");
+        guest.body(moment, &format!("(call $fail (i32.const 7) {why})")).write(directory.path());
+        let said = host.run(["driver", "test", "driver.wasm", "--grant", "write=DIR:/data", "--only", "round trip: a few"]);
+        let expected = "the driver takes none of the items that the suite makes up: the shelf is full";
+        assert!(said.stdout.contains(expected), "{said}");
+    }
+    for (guest, why) in
+        [(Guest::new(), "the driver has no columns"), (Guest::new().with_columns(), "the suite does not know the driver's columns")]
+    {
+        let (directory, host) = here();
+        guest.write(directory.path());
+        let said = host.run(["driver", "test", "driver.wasm", "--grant", "write=DIR:/data", "--only", "values of a link"]);
+        assert!(said.stdout.contains("left out") && said.stdout.contains(why), "{said}");
+    }
+}
+
 #[test]
 fn a_new_driver_is_a_whole_project() {
     let (directory, host) = here();

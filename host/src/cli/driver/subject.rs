@@ -107,6 +107,8 @@ pub(super) struct ComponentSubject {
     atomicity: Atomicity,
     /// Which items could be restored.
     held: RefCell<BTreeMap<(EntryName, usize, u64), bool>>,
+    /// Why the first one that could not be restored could not.
+    refusal: RefCell<Option<Error>>,
     numbers: Rc<RefCell<BTreeSet<usize>>>,
     /// The numbers of places that were seen to be empty before the test wrote there.
     ours: RefCell<BTreeSet<usize>>,
@@ -117,8 +119,8 @@ pub(super) struct ComponentSubject {
 impl ComponentSubject {
     /// For a component that is configured like this.
     pub(super) fn new(template: Template, atomicity: Atomicity) -> Self {
-        let (held, numbers, ours, changes) = (RefCell::default(), Rc::default(), RefCell::default(), RefCell::default());
-        Self { template: Rc::new(template), atomicity, held, numbers, ours, changes }
+        let (held, refusal, ours, changes) = Default::default();
+        Self { template: Rc::new(template), atomicity, held, refusal, numbers: Rc::default(), ours, changes }
     }
 
     fn make(&self) -> Result<ComponentPlace> {
@@ -147,7 +149,8 @@ impl ComponentSubject {
     /// Whether an item can be restored: the driver does not refuse it.
     fn try_to_hold(&self, name: &EntryName, content: &[u8]) -> bool {
         let item = Contents::from([(name.clone(), content.to_vec())]);
-        self.empty().is_ok_and(|place| place.restore(&item, RestoreOptions::default()).is_ok())
+        let tried = self.empty().and_then(|place| place.restore(&item, RestoreOptions::default()));
+        tried.map_err(|error| _ = self.refusal.borrow_mut().get_or_insert(error)).is_ok()
     }
 }
 
@@ -178,6 +181,10 @@ impl Subject for ComponentSubject {
         let holds = self.try_to_hold(name, content);
         self.held.borrow_mut().insert(key, holds);
         holds
+    }
+
+    fn first_refusal(&self) -> Option<Error> {
+        self.refusal.borrow().clone()
     }
 
     /// The rules for `entry.name` in the contract.
@@ -230,8 +237,8 @@ impl ComponentPlace {
         let mut driver = self.driver()?;
         let context = context(&Cancel::new(), &Arc::new(Recorder::default()), options)?;
         let restored = driver.before_restore(&context, reader).and_then(|()| driver.restore(&context, reader).map(|_| ()));
-        driver.after_restore(&context, &ended(&restored))?;
-        restored
+        let after = driver.after_restore(&context, &ended(&restored));
+        restored.and(after)
     }
 
     /// Lets the driver say what is there.

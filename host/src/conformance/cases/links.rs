@@ -56,7 +56,12 @@ pub(super) fn unreadable(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 fn column(suite: &Suite<'_>) -> Result<LinkColumn, Stop> {
-    suite.subject.column_of_names().ok_or_else(|| Stop::LeftOut("the driver has no columns".into()))
+    if let Some(column) = suite.subject.column_of_names() {
+        return Ok(column);
+    }
+    let driver = suite.place()?.driver().map_err(|error| describe(&error))?;
+    let why = if driver.describe().has_columns { "the suite does not know the driver's columns" } else { "the driver has no columns" };
+    Err(Stop::LeftOut(why.into()))
 }
 
 /// Fixes the point in time, lets the application add `later`, and reads the values; the value at `fail_at`, from 1, is refused.
