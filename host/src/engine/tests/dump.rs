@@ -130,7 +130,8 @@ fn an_after_dump_that_panics_leaves_the_archive_too() {
     let place = Place::new();
     let report = place.dump(&mut tree(vec![place.fake("a").set(), place.fake("b").panicking("after_dump").set()]));
     assert_eq!(report.exit_code, 3);
-    assert!(place.manifest().findings[0].message.starts_with("the driver panicked: out of wits (this is a bug"));
+    let hint = "this is a bug of the driver: report it, with the output of the same command with `-v`";
+    assert_eq!(place.manifest().findings[0].message, format!("the driver panicked: out of wits ({hint})"));
     assert_eq!(place.asked()[4..], ["b after_dump ok", "a after_dump ok"]);
 }
 
