@@ -18,9 +18,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::links::Targets;
 use crate::name::{EntryName, SetPath};
 
-/// What can be done about damage, said once, with the last.
-const ANOTHER_COPY: &str = "take another copy of the archive";
-
 /// Verifies an archive, or of it only these sets of its manifest: every damage is a failure, every name that dangles a
 /// finding.
 ///
@@ -43,11 +40,17 @@ pub(super) fn undamaged(run: &Run, archive: &ArchiveReader) -> Result<(), Stoppe
     };
     let damages = ticking(&tick, || archive.verify(run.interrupt(), &|done, total| *lock(&so_far) = (done, total)));
     let damages = damages.map_err(|error| run.fail_alone(&error))?;
-    let Some((last, others)) = damages.split_last() else { return Ok(()) };
-    for damage in others {
-        run.fail_alone(&Error::corrupt(damage.to_string()));
+    tell(run, None, damages.iter().map(|damage| Error::corrupt(damage.to_string())).collect())
+}
+
+/// Tells of all damage, of a set or of the archive; what can be done about it, once.
+fn tell(run: &Run, set: Option<(&SetPath, &str)>, mut damages: Vec<Error>) -> Result<(), Stopped> {
+    let Some(last) = damages.pop() else { return Ok(()) };
+    damages.push(last.hint("take another copy of the archive"));
+    for damage in damages {
+        run.fail(run.failure(set, None, &damage));
     }
-    Err(run.fail_alone(&Error::corrupt(last.to_string()).hint(ANOTHER_COPY)))
+    Err(Stopped)
 }
 
 /// Reads the entries of some sets; every one that is damaged is a failure.
@@ -62,11 +65,7 @@ fn entries(run: &Run, archive: &ArchiveReader, sets: &[&SetRecord]) -> Result<()
             run.emit(Event::Progress { set, done: bytes, total, unit: Unit::Bytes, bytes, entries });
         };
         let damages = ticking(&tick, || damages(archive, record, run.interrupt(), &through)).map_err(|error| run.fail_alone(&error))?;
-        let count = damages.len();
-        for (number, damage) in damages.into_iter().enumerate() {
-            let damage = if number + 1 == count { damage.hint(ANOTHER_COPY) } else { damage };
-            whole = Err(run.fail(run.failure(Some((&record.path, &record.driver)), None, &damage)));
-        }
+        whole = tell(run, Some((&record.path, &record.driver)), damages).and(whole);
     }
     whole
 }
