@@ -104,6 +104,18 @@ impl Relation {
             Fate::Definition
         }
     }
+
+    /// Whether the choice leaves it out. What an extension has comes with the extension, whatever is chosen.
+    pub(super) fn is_left_out(&self, choice: &Choice) -> bool {
+        self.extension.is_none() && self.fate(choice) == Fate::Out
+    }
+}
+
+/// A schema.
+#[derive(Clone, Debug)]
+pub(super) struct Schema {
+    pub(super) oid: u32,
+    pub(super) name: String,
 }
 
 /// These functions answer for now, and of what was dropped since the snapshot with NULL: that is noticed when it is locked.
@@ -150,6 +162,12 @@ pub(super) fn check_names(session: &mut Session, context: &Context) -> Result<()
     let error = Error::new(ErrorKind::Unsupported, "the database is of encoding SQL_ASCII, and has names that are not UTF-8")
         .hint("rename them in UTF-8 or ASCII (`ALTER TABLE … RENAME`); `pg_dump` takes them as they are");
     Err(odd.fold(error, |error, (kind, name)| error.with(kind, shown(name))))
+}
+
+/// All schemas, the system's own too.
+pub(super) fn schemas(session: &mut Session, context: &Context) -> Result<Vec<Schema>> {
+    let rows = session.rows(context, || "cannot list the schemas", "SELECT oid, nspname::text FROM pg_namespace ORDER BY nspname", &[])?;
+    Ok(rows.iter().map(|row| Schema { oid: row.get(0), name: row.get(1) }).collect())
 }
 
 /// All relations that are not the system's own, in the order of their names.

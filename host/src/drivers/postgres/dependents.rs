@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::catalogue::{Fate, Kind, Relation};
+use super::catalogue::{Kind, Relation, Schema};
 use super::facts::LeftOut;
 use super::session::Session;
 use super::settings::Choice;
@@ -22,20 +22,20 @@ type Object = (u32, u32);
 /// # Errors
 /// Tables that stay need something that does not: they inherit from it or are partitions of it, or a column, a default, a check or
 /// a policy of theirs names it.
-pub(super) fn follow(session: &mut Session, context: &Context, relations: &mut [Relation], choice: &Choice) -> Result<Vec<LeftOut>> {
+pub(super) fn follow(
+    session: &mut Session,
+    context: &Context,
+    schemas: &[Schema],
+    relations: &mut [Relation],
+    choice: &Choice,
+) -> Result<Vec<LeftOut>> {
     if choice.include.is_empty() && choice.exclude.is_empty() {
         return Ok(Vec::new());
     }
     let needs = Needs::read(session, context)?;
     let mut reached = Reached::default();
-    for (oid, name) in schemas(session, context)? {
-        if choice.exclude.iter().any(|pattern| pattern.matches_schema(&name)) {
-            reached.out.insert((needs.schemas, oid));
-        }
-    }
-    // What an extension has comes with the extension, whatever is left out.
-    let is_out = |relation: &&Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
-    reached.out.extend(relations.iter().filter(is_out).map(|relation| (needs.relations, relation.oid)));
+    reached.out.extend(schemas.iter().filter(|schema| choice.excludes_schema(&schema.name)).map(|schema| (needs.schemas, schema.oid)));
+    reached.out.extend(relations.iter().filter(|relation| relation.is_left_out(choice)).map(|relation| (needs.relations, relation.oid)));
     let places: HashMap<Object, usize> = relations.iter().enumerate().map(|(at, relation)| ((needs.relations, relation.oid), at)).collect();
     needs.reach(&mut reached, |object| places.contains_key(&object));
 
@@ -78,12 +78,6 @@ pub(super) fn follow(session: &mut Session, context: &Context, relations: &mut [
     }
     left_out.sort_by(|one, other| one.what.cmp(&other.what));
     Ok(left_out)
-}
-
-/// All schemas, the system's own too.
-pub(super) fn schemas(session: &mut Session, context: &Context) -> Result<Vec<(u32, String)>> {
-    let rows = session.rows(context, || "cannot list the schemas", "SELECT oid, nspname::text FROM pg_namespace ORDER BY nspname", &[])?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// What needs what in a database.

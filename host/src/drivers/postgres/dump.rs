@@ -43,10 +43,9 @@ impl Prepared {
         let because = format!("the server is of version {major}");
         let program = programs::find("pg_dump", major, &because, settings.pg_bin.as_deref())?;
         let mut snapshot = Snapshot::take(settings, session, search_path, context)?;
-        let (relations, schemas, facts) = (snapshot.relations.clone(), snapshot.schemas.clone(), snapshot.facts.clone());
-        warnings::warn(snapshot.session(), context, &relations, &facts)?;
-        let choice = &settings.choice;
-        let pg_dump = PgDump::prepare(program, snapshot.session(), context, &relations, &schemas, choice, &facts.encoding)?;
+        let Snapshot { session, relations, schemas, facts, .. } = &mut snapshot;
+        warnings::warn(session, context, relations, facts)?;
+        let pg_dump = PgDump::prepare(program, session, context, relations, schemas, &settings.choice, &facts.encoding)?;
         Ok(Self { snapshot, pg_dump })
     }
 }
@@ -127,7 +126,7 @@ fn copy_tables(team: &Team, settings: &Configured, snapshot: &mut Snapshot, tabl
             scope.spawn(move || team.member(|context| copy_rows(shared, context, &mut *writer?)));
         }
     });
-    team.member(|context| copy_held(snapshot.session(), &shared, context, into));
+    team.member(|context| copy_held(&mut snapshot.session, &shared, context, into));
     shared.rows()
 }
 

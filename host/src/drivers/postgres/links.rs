@@ -35,13 +35,12 @@ pub(super) fn values(
     }
     let path = snapshot.search_path.iter().map(|schema| quoted(schema)).collect::<Vec<_>>().join(", ");
     let path = if path.is_empty() { "''".to_owned() } else { path };
-    let session = snapshot.session();
+    let session = &mut snapshot.session;
     let column = find_column(session, context, &table, &link.column)?;
     let sql = query(&table, &column, link)?;
     // A query that fails must leave the snapshot's transaction as it was.
-    session.execute(context, || "cannot set a savepoint", "SAVEPOINT link")?;
-    // The condition's operators and functions are found where its author finds them; with the savepoint, this ends.
-    session.execute(context, || "cannot set the search path", &format!("SET LOCAL search_path = {path}"))?;
+    // The condition's operators and functions are found where its author finds them; that ends with the savepoint.
+    session.execute(context, || "cannot set a savepoint", &format!("SAVEPOINT link; SET LOCAL search_path = {path}"))?;
     let mut stopped = None;
     let read = session.try_run(context, |client| {
         let mut rows = client.query_raw(&sql, std::iter::empty::<&str>())?;

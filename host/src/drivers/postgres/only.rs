@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 
-use super::connection::Address;
 use super::contents::{Contents, Rows};
 use super::copier::Copier;
 use super::pattern::Pattern;
@@ -88,8 +87,10 @@ impl Only {
     /// The rows of none of them were changed.
     pub(super) fn run(&self, settings: &Configured, context: &Context, contents: &Contents, source: &dyn Reader) -> Result<u64> {
         let copier = Copier::open(&settings.address, context, "SET client_min_messages = warning; BEGIN; SET CONSTRAINTS ALL DEFERRED;")?;
-        let triggers = self.triggers(&settings.address, context, contents)?;
-        let keys = self.keys(&settings.address, context, contents)?;
+        let (mut session, _) = Session::open(&settings.address, context)?;
+        let triggers = self.triggers(&mut session, context, contents)?;
+        let keys = self.keys(&mut session, context, contents)?;
+        session.close()?;
         let tables: Vec<&Rows> = self.tables.iter().map(|chosen| &contents.tables[chosen.at]).collect();
         for rows in &tables {
             // What triggers did to the rows is in them already.
@@ -138,7 +139,7 @@ impl Only {
 
     /// The beginnings of statements that alter the foreign keys of the tables, as far as these cannot be deferred as they are. Of a
     /// partition, the key is its parent's.
-    fn keys(&self, address: &Address, context: &Context, contents: &Contents) -> Result<Vec<String>> {
+    fn keys(&self, session: &mut Session, context: &Context, contents: &Contents) -> Result<Vec<String>> {
         const KEYS: &str = "
             WITH RECURSIVE key AS (
                 SELECT k.* FROM pg_constraint k WHERE contype = 'f' AND conrelid = pg_catalog.to_regclass($1)
@@ -146,7 +147,6 @@ impl Only {
             SELECT n.nspname::text, c.relname::text, k.conname::text
             FROM key k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE k.conparentid = 0 AND NOT k.condeferrable AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'";
-        let (mut session, _) = Session::open(address, context)?;
         let mut keys = BTreeSet::new();
         for chosen in &self.tables {
             let name = relation(&contents.tables[chosen.at]);
@@ -155,16 +155,14 @@ impl Only {
                 keys.insert(format!("ALTER TABLE {schema}.{table} ALTER CONSTRAINT {key}"));
             }
         }
-        session.close()?;
         Ok(keys.into_iter().collect())
     }
 
     /// What switches the triggers of the tables on again, each as it was.
-    fn triggers(&self, address: &Address, context: &Context, contents: &Contents) -> Result<Vec<String>> {
+    fn triggers(&self, session: &mut Session, context: &Context, contents: &Contents) -> Result<Vec<String>> {
         const TRIGGERS: &str = "
             SELECT tgname::text, tgenabled::text FROM pg_trigger
             WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgrelid = pg_catalog.to_regclass($1) ORDER BY 1";
-        let (mut session, _) = Session::open(address, context)?;
         let mut statements = Vec::new();
         for chosen in &self.tables {
             let name = relation(&contents.tables[chosen.at]);
@@ -177,7 +175,6 @@ impl Only {
                 statements.push(format!("ALTER TABLE {name} {how} TRIGGER {}", quoted(row.get(0))));
             }
         }
-        session.close()?;
         Ok(statements)
     }
 }

@@ -116,9 +116,8 @@ impl Restore {
         let pg_restore = |arguments: &[&str]| self.pg_restore(settings, context, schema, arguments);
         let by_superuser = matches!(self.extent, Extent::Whole { by_superuser: true });
         let late_privileges = settings.privileges == Keep::Keep && !by_superuser;
-        let (mut session, _) = Session::open(&settings.address, context)?;
-        let extensions = extensions_of_others(&mut session, context)?;
-        session.close()?;
+        // To a superuser, nothing is another's.
+        let extensions = if by_superuser { Vec::new() } else { extensions_of_others(settings, context)? };
         let lists = self.lists(context, schema, late_privileges, &extensions)?;
         let using = |list: &NamedTempFile| format!("--use-list={}", list.path().display());
         let early = lists.as_ref().map(|lists| using(&lists.early));
@@ -198,7 +197,7 @@ impl Restore {
         // With what each entry depends on; and then of all sections, whatever is asked for.
         let all = list("--verbose")?.without(&left_out, extensions);
         let early = all.write()?;
-        let last = if late_privileges { all.privileges_and(&post_data) } else { all.only(&post_data) };
+        let last = all.after_rows(&post_data, late_privileges);
         let pieces = if facts.has_partitions { last.pieces() } else { vec![(last, true)] };
         let last = pieces.into_iter().map(|(piece, together)| Ok((piece.write()?, together))).collect::<Result<_>>()?;
         Ok(Some(Lists { early, last }))
@@ -305,9 +304,11 @@ fn may_create(session: &mut Session, context: &Context, role: &str) -> Result<Op
 }
 
 /// The extensions that are there already and belong to roles that this one is no member of.
-fn extensions_of_others(session: &mut Session, context: &Context) -> Result<Vec<String>> {
+fn extensions_of_others(settings: &Configured, context: &Context) -> Result<Vec<String>> {
     const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')";
+    let (mut session, _) = Session::open(&settings.address, context)?;
     let rows = session.rows(context, || "cannot list the extensions", EXTENSIONS, &[])?;
+    session.close()?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use super::catalogue::{Fate, Kind, Relation};
+use super::catalogue::{Fate, Kind, Relation, Schema};
 use super::child;
 use super::connection::Address;
 use super::contents::SCHEMA;
@@ -31,7 +31,7 @@ impl PgDump {
         session: &mut Session,
         context: &Context,
         relations: &[Relation],
-        schemas: &[String],
+        schemas: &[Schema],
         choice: &Choice,
         encoding: &str,
     ) -> Result<Self> {
@@ -106,17 +106,16 @@ fn named(relation: &Relation, matches: bool) -> Named<'_> {
 
 /// The options for what `include` and `exclude` say. With `--table` and `--schema` for what is included, `pg_dump` would leave out
 /// what tables are made with: types, functions, extensions. So it is told what is not.
-fn chosen(relations: &[Relation], schemas: &[String], choice: &Choice) -> Vec<(&'static str, String)> {
+fn chosen(relations: &[Relation], schemas: &[Schema], choice: &Choice) -> Vec<(&'static str, String)> {
     let mut options = Vec::new();
     if !choice.include.is_empty() {
         options.extend(["--no-blobs", "--no-publications", "--no-subscriptions"].map(|option| (option, String::new())));
     }
-    let is_excluded = |schema: &str| choice.exclude.iter().any(|pattern| pattern.matches_schema(schema));
-    let (yes, no): (Vec<&str>, Vec<&str>) = schemas.iter().map(String::as_str).partition(|schema| is_excluded(schema));
+    let names = schemas.iter().map(|schema| schema.name.as_str());
+    let (yes, no): (Vec<&str>, Vec<&str>) = names.partition(|schema| choice.excludes_schema(schema));
     options.extend(exact::names(&yes, &no).into_iter().map(|pattern| ("--exclude-schema=", pattern)));
-    let out = |relation: &Relation| relation.extension.is_none() && relation.fate(choice) == Fate::Out;
-    let others = relations.iter().filter(|relation| !is_excluded(&relation.schema));
-    let tables = exact::relations(others.map(|relation| named(relation, out(relation))));
+    let others = relations.iter().filter(|relation| !choice.excludes_schema(&relation.schema));
+    let tables = exact::relations(others.map(|relation| named(relation, relation.is_left_out(choice))));
     options.extend(tables.into_iter().map(|pattern| ("--exclude-table=", pattern)));
     options
 }

@@ -117,6 +117,13 @@ pub(super) struct Choice {
     pub(super) exclude_data: Vec<Pattern>,
 }
 
+impl Choice {
+    /// Whether `exclude` names this schema, with all that is in it.
+    pub(super) fn excludes_schema(&self, schema: &str) -> bool {
+        self.exclude.iter().any(|pattern| pattern.matches_schema(schema))
+    }
+}
+
 fn yes() -> bool {
     true
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::catalogue::{self, Fate, Kind, Relation, Table};
+use super::catalogue::{self, Fate, Kind, Relation, Schema, Table};
 use super::connection::Address;
 use super::dependents;
 use super::facts::{BrokenKey, Facts};
@@ -23,8 +23,8 @@ const LOCKED_AT_ONCE: usize = 500;
 
 /// A snapshot, held by an open transaction.
 pub(super) struct Snapshot {
-    /// The session that exported it.
-    session: Session,
+    /// The session that exported it, in whose transaction it holds.
+    pub(super) session: Session,
     /// The schemas in which a table's name without a schema is looked for.
     pub(super) search_path: Vec<String>,
     /// Its name, for other sessions to import it by.
@@ -33,8 +33,8 @@ pub(super) struct Snapshot {
     at: Timestamp,
     /// Everything in the database that might be dumped.
     pub(super) relations: Vec<Relation>,
-    /// The names of all schemas, the system's own too.
-    pub(super) schemas: Vec<String>,
+    /// All schemas, the system's own too.
+    pub(super) schemas: Vec<Schema>,
     /// Those whose rows are copied.
     copied: Vec<Relation>,
     /// What belongs to the database itself.
@@ -82,11 +82,6 @@ impl Snapshot {
         catalogue::tables(&mut self.session, context, &self.copied, server_version, copy_format)
     }
 
-    /// The session in whose transaction the snapshot holds.
-    pub(super) fn session(&mut self) -> &mut Session {
-        &mut self.session
-    }
-
     /// Ends the transaction.
     pub(super) fn release(self) -> Result<()> {
         self.session.close()
@@ -98,7 +93,7 @@ struct Taken {
     lsn: String,
     at: Timestamp,
     relations: Vec<Relation>,
-    schemas: Vec<String>,
+    schemas: Vec<Schema>,
     copied: Vec<Relation>,
     facts: Facts,
 }
@@ -114,9 +109,9 @@ impl Taken {
         let (id, lsn) = rows.first().map(|row| (row.get::<_, String>(0), row.get::<_, Option<String>>(1))).unwrap_or_default();
         catalogue::check_names(session, context)?;
         let mut relations = catalogue::relations(session, context)?;
-        let schemas = dependents::schemas(session, context)?.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        let schemas = catalogue::schemas(session, context)?;
         check_patterns(&relations, &schemas, &settings.choice)?;
-        let left_out = dependents::follow(session, context, &mut relations, &settings.choice)?;
+        let left_out = dependents::follow(session, context, &schemas, &mut relations, &settings.choice)?;
         let dumped: Vec<&Relation> = relations.iter().filter(|relation| relation.fate(&settings.choice) != Fate::Out).collect();
         if dumped.is_empty() && !settings.choice.include.is_empty() {
             let error = Error::new(ErrorKind::InvalidConfig, "`include` and `exclude` leave nothing to dump");
@@ -149,12 +144,12 @@ impl Taken {
 }
 
 /// Patterns that name nothing are mistakes.
-fn check_patterns(relations: &[Relation], schemas: &[String], choice: &Choice) -> Result<()> {
+fn check_patterns(relations: &[Relation], schemas: &[Schema], choice: &Choice) -> Result<()> {
     let all = [("include", &choice.include), ("exclude", &choice.exclude), ("exclude_data", &choice.exclude_data)];
     let idle = all
         .iter()
         .flat_map(|(key, patterns)| patterns.iter().map(move |pattern| (key, pattern)))
-        .filter(|(_, pattern)| !schemas.iter().any(|schema| pattern.matches_schema(schema)))
+        .filter(|(_, pattern)| !schemas.iter().any(|schema| pattern.matches_schema(&schema.name)))
         .filter(|(_, pattern)| !relations.iter().any(|relation| pattern.matches(&relation.schema, &relation.name)));
     let mut idle = idle.peekable();
     if idle.peek().is_none() {

@@ -56,17 +56,11 @@ impl Toc {
         Self(self.0.into_iter().filter(|item| !goes(item)).collect())
     }
 
-    /// The privileges among the entries, and then all of `last`, as far as they are entries here.
-    pub(super) fn privileges_and(self, last: &Toc) -> Self {
-        let in_last: HashSet<u32> = last.0.iter().map(|item| item.id).collect();
-        let (last, earlier): (Vec<Item>, Vec<Item>) = self.0.into_iter().partition(|item| in_last.contains(&item.id));
-        Self(earlier.into_iter().filter(Item::is_privilege).chain(last).collect())
-    }
-
-    /// The entries that `last` has too.
-    pub(super) fn only(self, last: &Toc) -> Self {
-        let ids: HashSet<u32> = last.0.iter().map(|item| item.id).collect();
-        Self(self.0.into_iter().filter(|item| ids.contains(&item.id)).collect())
+    /// What comes after the rows: the entries that `post_data` has too; before them all privileges, where these are to come late.
+    pub(super) fn after_rows(self, post_data: &Toc, late_privileges: bool) -> Self {
+        let ids: HashSet<u32> = post_data.0.iter().map(|item| item.id).collect();
+        let (last, earlier): (Vec<Item>, Vec<Item>) = self.0.into_iter().partition(|item| ids.contains(&item.id));
+        Self(earlier.into_iter().filter(|item| late_privileges && item.is_privilege()).chain(last).collect())
     }
 
     /// The same in pieces, one to be restored after the other, and whether the entries of each may come side by side. `pg_restore
@@ -173,8 +167,8 @@ mod tests {
     #[test]
     fn privileges_come_last_or_stay_where_they_are() {
         let last = Toc::parse("3100; 2606 16500 CONSTRAINT public orders orders_pkey shop\n");
-        assert_eq!(ids(&Toc::parse(LISTING).privileges_and(&last)), [3301, 3303, 3100]);
-        let toc = Toc::parse(LISTING).only(&last);
+        assert_eq!(ids(&Toc::parse(LISTING).after_rows(&last, true)), [3301, 3303, 3100]);
+        let toc = Toc::parse(LISTING).after_rows(&last, false);
         let written = std::fs::read_to_string(toc.write().unwrap().path()).unwrap();
         assert_eq!(written, "3100; 2606 16500 CONSTRAINT public orders orders_pkey shop\n");
     }
